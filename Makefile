@@ -1,0 +1,58 @@
+# One command each. Everything is installed into .venv from hashed lock files;
+# a bare python3 (3.11 or newer) and make are all that has to be there.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+CLUSTER ?= local
+API    ?= Auto
+LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-argocd check bench crd lock clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): operator/locks/dev.txt pyproject.toml
+	@echo "==> Setting up $(VENV) from operator/locks/dev.txt (about a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is %s. Set PYTHON=…" % sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r operator/locks/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP)  ## Create .venv with everything locked
+
+demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine
+	@$(BIN)/together-operator demo
+
+test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)
+	@$(BIN)/python -m pytest --cluster $(CLUSTER)
+
+test-argocd: $(STAMP)  ## A real Argo CD syncs the quickstart
+	@$(BIN)/python -m pytest tests/argocd --argocd
+
+check: $(STAMP)  ## Lint, types, architecture, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/together-operator crd --check crds
+
+bench: $(STAMP)  ## Measure; prints a table and JSON
+	@$(BIN)/python -m tests.bench
+
+crd: $(STAMP)  ## Generate crds/ from the models
+	$(BIN)/together-operator crd --output crds
+
+lock: $(STAMP)  ## Renew the lock files
+	$(BIN)/$(LOCK) pyproject.toml -o operator/locks/run.txt
+	$(BIN)/$(LOCK) --extra local --group dev pyproject.toml -o operator/locks/dev.txt
+	$(BIN)/$(LOCK) tests/locks/together-v1.in -o tests/locks/together-v1.txt
+	$(BIN)/$(LOCK) tests/locks/together-legacy.in -o tests/locks/together-legacy.txt
+
+clean:  ## Remove what was built here (the shared cache of binaries stays)
+	-@[ -x $(BIN)/together-operator ] && $(BIN)/together-operator local down
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Everything for one machine: a simulated Together, a control plane, a demo."""
