@@ -1,0 +1,1 @@
+"""All I/O around the core: queue, reconciler, poller, status, events, keys."""

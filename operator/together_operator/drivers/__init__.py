@@ -1,0 +1,1 @@
+"""One driver per generation of Together's API, behind one Protocol."""

@@ -1,0 +1,64 @@
+"""Why a resource is as it is: the closed set of condition reasons.
+
+Scripts, alerts and people branch on these words, so the set is closed and documented, and a
+reason is never renamed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """The five conditions, all of them always present."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    AVAILABLE = "Available"
+    SYNCED = "Synced"
+
+
+class Reason(StrEnum):
+    """One CamelCase word for the situation of a resource."""
+
+    CREATING = "Creating"
+    CLAIMING = "Claiming"
+    SCALING = "Scaling"
+    STARTING = "Starting"
+    STOPPING = "Stopping"
+    RENAMING = "Renaming"
+    UPDATING = "Updating"
+    PROBING = "Probing"
+    WAITING_FOR_CAPACITY = "WaitingForCapacity"
+    RATE_LIMITED = "RateLimited"
+    SERVING = "Serving"
+    STOPPED = "Stopped"
+    IDLE_STOPPED = "IdleStopped"
+    STOPPED_REMOTELY = "StoppedRemotely"
+    UNREACHABLE = "Unreachable"
+    SECRET_MISSING = "SecretMissing"
+    UNAUTHORIZED = "Unauthorized"
+    FORBIDDEN = "Forbidden"
+    PAYMENT_REQUIRED = "PaymentRequired"
+    V1_CLOSED = "V1Closed"
+    INVALID_MODEL = "InvalidModel"
+    INVALID_HARDWARE = "InvalidHardware"
+    INVALID_ZONE = "InvalidZone"
+    INVALID_REQUEST = "InvalidRequest"
+    NOT_ALLOWED = "NotAllowed"
+    UNSUPPORTED = "Unsupported"
+    NAME_TAKEN = "NameTaken"
+    ENDPOINT_CONFLICT = "EndpointConflict"
+    CREDENTIAL_MISMATCH = "CredentialMismatch"
+    RESTORED_COPY = "RestoredCopy"
+    REMOTE_MISSING = "RemoteMissing"
+    ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
+    INCONCLUSIVE_SCAN = "InconclusiveScan"
+    MARKERS_LOST = "MarkersLost"
+    ENDPOINT_FAILED = "EndpointFailed"
+    CONNECTION_CONFLICT = "ConnectionConflict"
+    SUSPENDED = "Suspended"
+    DELETING = "Deleting"
+    DELETION_BLOCKED = "DeletionBlocked"
+    DELETION_SUSPENDED = "DeletionSuspended"

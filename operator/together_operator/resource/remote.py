@@ -1,0 +1,229 @@
+"""What the world at Together looks like, in plain values of no generation.
+
+Drivers speak one API generation each and the core speaks none. What passes between them is
+defined here, below both, so that neither has to know the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from together_operator.resource.reasons import Reason
+
+
+class Phase(StrEnum):
+    """Together's open-ended state words, folded to what a decision needs."""
+
+    PENDING = "Pending"
+    STARTING = "Starting"
+    STARTED = "Started"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Replica bounds, always both.
+
+    Attributes:
+        min: Replicas that run at least.
+        max: Replicas that run at most.
+    """
+
+    min: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of a LIST: all that a poll sees of an endpoint.
+
+    Attributes:
+        id: Together's id for management calls.
+        state: Together's own word, verbatim.
+        phase: What that word means.
+        created_at: Unix seconds by Together's clock.
+    """
+
+    id: str
+    state: str
+    phase: Phase
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint as a GET shows it.
+
+    Attributes:
+        id: Together's id for management calls.
+        name: What inference takes as `model`.
+        display_name: Free text of ours; empty where the generation has none.
+        model: The model it serves.
+        hardware: Together's hardware id.
+        owner: The account that Together names as its owner.
+        state: Together's own word, verbatim.
+        phase: What that word means.
+        bounds: The replica bounds that Together acknowledges.
+        ready_replicas: Live count, where Together tells one.
+        created_at: Unix seconds by Together's clock.
+    """
+
+    id: str
+    name: str
+    display_name: str
+    model: str
+    hardware: str
+    owner: str
+    state: str
+    phase: Phase
+    bounds: Bounds
+    ready_replicas: int | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything that one create sends.
+
+    Attributes:
+        model: The model to serve.
+        hardware: The hardware id, in v1 or v2 spelling.
+        bounds: Replica bounds.
+        display_name: The name with its marker.
+        started: Whether it is to run at once.
+        inactive_timeout_minutes: Minutes without traffic before Together stops it; 0 is never.
+        speculative_decoding: `True` or `False` where it is a requirement, else `None`.
+        availability_zone: Zone to run in, or `None` for any.
+    """
+
+    model: str
+    hardware: str
+    bounds: Bounds
+    display_name: str
+    started: bool
+    inactive_timeout_minutes: int
+    speculative_decoding: bool | None
+    availability_zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one update sends; `None` leaves a field as it is.
+
+    Attributes:
+        display_name: The name with its marker.
+        bounds: Replica bounds, both.
+        inactive_timeout_minutes: Minutes; 0 is never.
+    """
+
+    display_name: str | None = None
+    bounds: Bounds | None = None
+    inactive_timeout_minutes: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to send."""
+        return self != Change()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Together carried it out and said so.
+
+    Attributes:
+        endpoint: The endpoint after it; `None` where the answer carries none (a delete).
+    """
+
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Together answered, and nothing happened.
+
+    Attributes:
+        reason: Which situation this is for the person.
+        message: Together's words, and the next step.
+        retryable: Whether the same request may succeed later without a person's help.
+        retry_after: Seconds that Together asked to wait, if it did.
+    """
+
+    reason: Reason
+    message: str
+    retryable: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """It may or may not have happened, or may still happen.
+
+    Attributes:
+        message: What was seen instead of an answer.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It failed before a byte of the request left.
+
+    Attributes:
+        message: Why.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Together says that this id does not exist, for this key, this once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """No answer to be had now.
+
+    Attributes:
+        reason: `Unreachable`, `RateLimited`, or what is wrong with the key.
+        message: What was seen.
+        retry_after: Seconds that Together asked to wait, if it did.
+    """
+
+    reason: Reason
+    message: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One complete LIST.
+
+    Attributes:
+        endpoints: What it held, by id.
+        date: Together's clock at the answer, in unix seconds.
+    """
+
+    endpoints: dict[str, Summary]
+    date: float
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One hardware that can be had.
+
+    Attributes:
+        hardware: Its id.
+        cents_per_hour: Price per replica and hour in US cents, exact.
+        availability: Together's own word (`available`, `insufficient`, `unavailable`), or `None`
+            where it says nothing.
+    """
+
+    hardware: str
+    cents_per_hour: Decimal
+    availability: str | None

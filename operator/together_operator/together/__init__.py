@@ -1,0 +1,1 @@
+"""Together's remote API: transport, errors, and typed clients."""
