@@ -40,3 +40,12 @@ RELEASE: Final = f"{GROUP}/release"
 
 KEY_COPY_LABEL: Final = f"{GROUP}/key-copy"
 """Label of the Secrets in the operator's namespace that hold the key of a living endpoint."""
+
+MARKER_PATTERN: Final = r"(^|\s)tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
+"""What no display name of a person may contain: the shape of the ownership marker that the
+operator appends, ` tep-<cluster>-<uid hash>-<nonce>`. A name with one would look like somebody's
+endpoint."""
+
+SELECTOR: Final = f"{GROUP}/pods=none"
+"""The constant `status.selector`. An HPA refuses a scale subresource without a selector; this one
+matches no pod, because the replicas run at Together."""

@@ -1,18 +1,38 @@
-"""What a person asks for: the spec of a TogetherEndpoint."""
+"""What a person asks for: the spec of a TogetherEndpoint.
+
+The models are the source of the CRD: a docstring below a field is what `kubectl explain` prints,
+a bound on a field is what the API server enforces. Rules that span fields, or whose refusal needs
+advice, are CEL (`rules.py`); the two that protect money or ownership are repeated here, because a
+cluster may still hold resources from before its CRD was upgraded.
+"""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
+
+from together_operator.resource.names import MARKER_PATTERN
+
+MAX_REPLICAS = 1000
+"""Upper bound of both replica numbers: a typing error away from any real endpoint."""
+
+MAX_INACTIVE_MINUTES = 525_600
+"""Upper bound of the inactivity timeout: a year."""
 
 
 class Part(BaseModel):
     """A part of the spec: Kubernetes spelling outside, Python spelling inside."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
 
@@ -47,39 +67,116 @@ class SpeculativeDecoding(StrEnum):
     DISABLED = "Disabled"
 
 
+ReplicaNumber = Annotated[int, Field(ge=1, le=MAX_REPLICAS, json_schema_extra={"format": "int32"})]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253)]
+
+
 class Autoscaling(Part):
     """Replica bounds."""
 
-    min_replicas: int = Field(1, ge=1)
-    max_replicas: int | None = None
+    min_replicas: ReplicaNumber = 1
+    """Replicas that always run while the endpoint is started: the floor of the cost. At least 1;
+    to stop the endpoint set `spec.state` to `Stopped`. `kubectl scale`, an HPA and KEDA write this
+    field through the scale subresource."""
+
+    max_replicas: ReplicaNumber | None = None
+    """Replicas that Together may scale out to under load: the ceiling of the cost. Absent means
+    the same as `minReplicas`, a fixed size."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max_replicas is not None and self.min_replicas > self.max_replicas:
+            raise ValueError("minReplicas must not exceed maxReplicas")
+        return self
 
 
 class SecretKeyRef(Part):
     """A key of a Secret in the same namespace."""
 
-    name: str
-    key: str = "api-key"
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+
+    name: ObjectName
+    """Name of the Secret."""
+
+    key: Annotated[str, Field(min_length=1, max_length=253)] = "api-key"
+    """Key within the Secret that holds the API key."""
 
 
 class Connection(Part):
     """Where applications find the endpoint."""
 
-    config_map_name: str
+    config_map_name: ObjectName
+    """Name of the ConfigMap that the operator writes, in the resource's namespace. It holds
+    `OPENAI_BASE_URL` and `OPENAI_MODEL` for `envFrom`, is owned by the resource and deleted with
+    it. A ConfigMap of that name that belongs to somebody else is never overwritten."""
 
 
 class Spec(Part):
-    """What a person asks for."""
+    """What the endpoint at Together is to be."""
 
-    model: str
-    hardware: str
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    """Model to serve, by Together's ID, for example `mistralai/Mixtral-8x7B-Instruct-v0.1`. Fixed
+    once an attempt to create the endpoint exists; a model that Together refused can be
+    corrected."""
+
+    hardware: Annotated[str, Field(min_length=1, max_length=128)]
+    """Hardware of each replica, by Together's ID, for example `2x_nvidia_h100_80gb_sxm`. Fixed
+    once an attempt to create the endpoint exists; hardware that Together refused can be
+    corrected, and the refusal lists what the model runs on, with prices."""
+
     autoscaling: Autoscaling = Autoscaling()
+    """Replica bounds. Leave it out where an HPA or KEDA scales the resource."""
+
     state: State = State.STARTED
-    display_name: str | None = None
-    inactive_timeout_minutes: int = 0
+    """Whether the endpoint runs: `Started` (default) or `Stopped`. A stopped endpoint costs
+    nothing and keeps its settings. On most accounts Together no longer starts a stopped endpoint
+    of API v1 again."""
+
+    display_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Name shown in Together's console. Defaults to `<namespace>/<name>`. The operator appends a
+    29-character marker, by which it recognises its endpoint, and cuts this name to what is left
+    of 63 characters: the first 34 are shown."""
+
+    inactive_timeout_minutes: Annotated[
+        int, Field(ge=0, le=MAX_INACTIVE_MINUTES, json_schema_extra={"format": "int32"})
+    ] = 0
+    """Minutes without an inference request after which Together stops the endpoint; 0 (default)
+    means never. An endpoint that stopped this way stays stopped until `spec.state` goes from
+    `Stopped` to `Started` or the annotation `together-operator.io/restart-requested-at` changes."""
+
     speculative_decoding: SpeculativeDecoding = SpeculativeDecoding.AUTO
-    availability_zone: str | None = None
+    """Speculative decoding: `Auto` (default) leaves it to Together, `Enabled` and `Disabled` are
+    requirements. Fixed once an attempt to create the endpoint exists."""
+
+    availability_zone: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Zone to run in, for example `us-central-4b`. Absent means any; a zone narrows the hardware
+    that can be had. Fixed once an attempt to create the endpoint exists."""
+
     api: Api = Api.AUTO
+    """Generation of Together's API: `Auto` (default) uses what the account has, `V1` and `V2` are
+    requirements. `status.api` says which one carries the endpoint; it does not change while the
+    endpoint exists."""
+
     api_key_secret_ref: SecretKeyRef | None = None
+    """Secret with the Together API key, in the resource's namespace. Absent means the operator's
+    own key, where its settings allow this namespace to use it."""
+
     deletion_policy: DeletionPolicy | None = None
+    """What becomes of the endpoint when this resource is deleted: `Delete` removes it, `Stop` stops
+    and keeps it, `Retain` leaves it as it is, running and billed. Absent means `Delete`, or
+    `Retain` for an endpoint that was adopted."""
+
     suspend: bool = False
+    """Whether to only observe: while true the operator reports differences and changes nothing at
+    Together; a deletion waits."""
+
     connection: Connection | None = None
+    """Publishes how to call the endpoint to applications in the namespace. Absent means nothing
+    is published."""
+
+    @field_validator("display_name")
+    @classmethod
+    def _unmarked(cls, value: str | None) -> str | None:
+        if value is not None and re.search(MARKER_PATTERN, value, re.IGNORECASE):
+            raise ValueError("must not contain the operator's own marker")
+        return value

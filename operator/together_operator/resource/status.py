@@ -1,21 +1,57 @@
-"""What is true at Together: the status of a TogetherEndpoint."""
+"""What is true at Together: the status of a TogetherEndpoint.
+
+The models are the source of the CRD's status schema. Reading never fails: whatever a cluster may
+hold (written by a newer version, or by hand) is read as far as it can be, and the rest counts as
+absent. Writing never fails on the length of Together's words: free text is cut to its bound, while
+identifiers, where a cut would name something else, have bounds far beyond what Together issues.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from together_operator.resource.reasons import ConditionType
+
+MAX_MESSAGE = 4096
+"""Characters of a condition's or refusal's message; what is longer is cut."""
+
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+
+
+def _cut_to(length: int) -> Callable[[Any], Any]:
+    """A validator that shortens a string to `length` characters, visibly."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, str) and len(value) > length:
+            return value[: length - 1] + "…"
+        return value
+
+    return cut
+
+
+Word = Annotated[str, BeforeValidator(_cut_to(253)), Field(max_length=253)]
+Message = Annotated[str, BeforeValidator(_cut_to(MAX_MESSAGE)), Field(max_length=MAX_MESSAGE)]
+Identifier = Annotated[str, Field(max_length=512)]
+Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0, le=INT32_MAX, json_schema_extra={"format": "int32"})]
+Generation = Annotated[int, Field(ge=-1, le=INT64_MAX, json_schema_extra={"format": "int64"})]
 
 
 class Fact(BaseModel):
     """A part of the status. Fields of a newer version are kept out, never a reason to fail."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
     )
 
 
@@ -30,94 +66,249 @@ class OperationPhase(StrEnum):
 class Refusal(Fact):
     """Why Together (or a guard of the operator) said no."""
 
-    reason: str
-    message: str
-    generation: int
+    reason: Word
+    """Reason that the conditions show."""
+
+    message: Message
+    """What was said, and the next step."""
+
+    generation: Generation
+    """Generation of the resource that was refused; a newer one is tried afresh."""
 
 
 class Operation(Fact):
     """The create record: evidence of every attempt that may have made an endpoint."""
 
     phase: OperationPhase
-    uid: str
-    cluster: str
-    credential: str
-    nonce: str
-    date: str
-    attempts: int = 0
-    open: tuple[str, ...] = ()
-    removing: tuple[str, ...] = ()
+    """`Open` while an attempt may still make an endpoint, `Refused` after a definite no, `Done`
+    once the endpoint is recorded."""
+
+    uid: Identifier
+    """UID of the resource that the record belongs to; under another UID it proves nothing."""
+
+    cluster: Identifier
+    """Cluster that the record belongs to; in another cluster it proves nothing."""
+
+    credential: Identifier
+    """Identity of the API key that was used: a keyed hash, not the key."""
+
+    nonce: Identifier
+    """Nonce of the latest attempt, the last part of the marker in the display name."""
+
+    date: Annotated[str, Field(max_length=64)]
+    """Together's own clock shortly before the first open attempt; older endpoints cannot be its
+    effect."""
+
+    attempts: Count = 0
+    """Attempts whose outcome was ambiguous."""
+
+    open: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    """Nonces of attempts that may still take effect."""
+
+    removing: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    """IDs of surplus endpoints, proven to be of this resource, that are being deleted."""
+
     refusal: Refusal | None = None
+    """The refusal, while `phase` is `Refused`."""
 
 
 class StatusAutoscaling(Fact):
     """The replica bounds that Together acknowledges."""
 
-    min_replicas: int
-    max_replicas: int
+    min_replicas: Count
+    """Replicas that run at least."""
+
+    max_replicas: Count
+    """Replicas that run at most."""
 
 
 class Inference(Fact):
     """How to call the endpoint."""
 
-    base_url: str = Field(alias="baseURL")
-    model: str
+    base_url: Annotated[str, Field(alias="baseURL", max_length=2048)]
+    """Base URL for an OpenAI-compatible client."""
+
+    model: Identifier
+    """Value of `model` in a request."""
 
 
 class Price(Fact):
     """What one running replica costs."""
 
-    currency: str = "USD"
-    per_replica_hour: str
+    currency: Annotated[str, Field(max_length=3)] = "USD"
+    """Currency by ISO 4217."""
+
+    per_replica_hour: Annotated[str, Field(max_length=32)]
+    """Price of one running replica per hour, a decimal number as text, for example `5.49`."""
 
 
 class Applied(Fact):
     """What Together last acknowledged with a 2xx."""
 
-    display_name: str | None = None
+    display_name: Word | None = None
+    """Display name, marker included."""
+
     autoscaling: StatusAutoscaling | None = None
-    inactive_timeout_minutes: int | None = None
-    speculative_decoding: str | None = None
-    availability_zone: str | None = None
-    state: str | None = None
+    """Replica bounds."""
+
+    inactive_timeout_minutes: Count | None = None
+    """Minutes without an inference request before Together stops the endpoint; 0 means never."""
+
+    speculative_decoding: Word | None = None
+    """Speculative decoding as it was asked for."""
+
+    availability_zone: Word | None = None
+    """Zone as it was asked for."""
+
+    state: Word | None = None
+    """State as it was asked for."""
 
 
 class Condition(Fact):
     """One condition, in the shape of metav1.Condition."""
 
     type: ConditionType
-    status: str
-    observed_generation: int
-    last_transition_time: str
-    reason: str
-    message: str
+    """`Ready`: this generation is carried out, nothing is left to do. `Reconciling`: the operator
+    is at work or waiting. `Stalled`: a person must act. `Available`: a request sent now is
+    answered. `Synced`: Together answered the operator's last calls."""
+
+    status: Annotated[
+        str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})
+    ]
+    """`True`, `False` or `Unknown`."""
+
+    observed_generation: Generation
+    """Generation of the resource that the condition speaks of."""
+
+    last_transition_time: Timestamp
+    """When `status` last changed."""
+
+    reason: Annotated[
+        str,
+        Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
+    ]
+    """Reason in one CamelCase word, of a closed, documented set."""
+
+    message: Message
+    """What is the case and what to do next, for a person."""
 
 
 class Status(Fact):
-    """What is true at Together."""
+    """What is true at Together. Written by the operator, and only when it changes."""
 
-    observed_generation: int = -1
-    api: str | None = None
-    endpoint_id: str | None = Field(None, alias="endpointID")
-    name: str | None = None
-    display_name: str | None = None
-    hardware: str | None = None
-    owner: str | None = None
-    created_at: str | None = None
-    state: str | None = None
+    observed_generation: Generation = -1
+    """Generation of the resource that the operator last carried out or reported on; -1 before it
+    saw the resource."""
+
+    api: Annotated[str, Field(max_length=8, json_schema_extra={"enum": ["V1", "V2"]})] | None = None
+    """Generation of Together's API that carries the endpoint: `V1` or `V2`."""
+
+    endpoint_id: Identifier | None = Field(None, alias="endpointID")
+    """Together's ID of the endpoint, for its console, CLI and support."""
+
+    name: Identifier | None = None
+    """Name of the endpoint for inference: the value of `model` in a request."""
+
+    display_name: Word | None = None
+    """Name shown in Together's console, the operator's marker included."""
+
+    hardware: Word | None = None
+    """Hardware of each replica, in Together's words."""
+
+    owner: Word | None = None
+    """Account that Together names as the owner."""
+
+    created_at: Timestamp | None = None
+    """When Together created the endpoint, by its clock."""
+
+    state: Word | None = None
+    """State in Together's own word, for example `STARTED`; an open set."""
+
     autoscaling: StatusAutoscaling | None = None
-    replicas: int | None = None
-    ready_replicas: int | None = None
-    selector: str | None = None
+    """Replica bounds that Together acknowledges."""
+
+    replicas: Count | None = None
+    """Replicas that Together acknowledges to keep running; 0 while the endpoint is not started."""
+
+    ready_replicas: Count | None = None
+    """Replicas that serve, where Together tells a live count."""
+
+    selector: Annotated[str, Field(max_length=253)] | None = None
+    """Label selector for the scale subresource. Constant, and matches no pod: the replicas run at
+    Together."""
+
     inference: Inference | None = None
+    """How to call the endpoint."""
+
     price: Price | None = None
+    """What one running replica costs."""
+
     applied: Applied | None = None
+    """What Together last acknowledged, among it what it never shows again."""
+
     operation: Operation | None = None
+    """Record of the creation, kept as long as the resource lives. It is what prevents a second
+    endpoint: do not edit it."""
+
     adopted: bool | None = None
-    last_handled_reconcile_at: str | None = None
-    last_handled_restart_at: str | None = None
-    conditions: tuple[Condition, ...] = ()
+    """Whether the endpoint existed before this resource took it over; permanent once true."""
+
+    last_handled_reconcile_at: Word | None = None
+    """Value of the annotation `together-operator.io/reconcile-requested-at` last acted on."""
+
+    last_handled_restart_at: Word | None = None
+    """Value of the annotation `together-operator.io/restart-requested-at` last acted on."""
+
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            max_length=16,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            },
+        ),
+    ] = ()
+    """The situation: `Ready`, `Reconciling`, `Stalled`, `Available` and `Synced`, all five always
+    present once the operator saw the resource."""
+
+    @classmethod
+    def parse(cls, raw: object) -> Status:
+        """Read the status of a resource as the API server returns it; never fails.
+
+        A top-level field, or a condition, that this version cannot read counts as absent. That is
+        safe for each of them: without `operation` the create protocol looks for what it may have
+        made before it makes anything, without `applied` a change is sent again.
+
+        Args:
+            raw: The value of the resource's `status`, or `None`.
+        """
+        if not isinstance(raw, Mapping):
+            return cls()
+        readable = dict(raw)
+        while True:
+            try:
+                return cls.model_validate(readable, by_alias=True, by_name=False)
+            except ValidationError as error:
+                _drop_unreadable(readable, error)
 
     def to_dict(self) -> dict[str, Any]:
         """The status as Kubernetes takes it."""
         return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _drop_unreadable(readable: dict[str, Any], error: ValidationError) -> None:
+    """Remove from a status what the validation complained about: a condition or a whole field."""
+    bad_conditions: set[int] = set()
+    for problem in error.errors(include_url=False):
+        field, *rest = problem["loc"]
+        if field == "conditions" and rest and isinstance(rest[0], int):
+            bad_conditions.add(rest[0])
+        else:
+            readable.pop(str(field), None)
+    if bad_conditions and "conditions" in readable:
+        readable["conditions"] = [
+            condition
+            for index, condition in enumerate(readable["conditions"])
+            if index not in bad_conditions
+        ]
