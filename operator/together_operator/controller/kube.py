@@ -1,0 +1,371 @@
+"""The operator's own calls to the Kubernetes API server.
+
+They go through the official client's transport with plain dicts: its typed API classes cost tens
+of MiB before the first object, and a typed model would drop the fields of a newer CRD on a write.
+Every call has a timeout, every update a precondition, and every failure is one of the types of
+`kube_errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeAlias
+from urllib.parse import quote
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
+
+from together_operator import __version__
+from together_operator.controller.kube_config import load_configuration
+from together_operator.controller.kube_errors import (
+    Answer,
+    KubeError,
+    KubeUnavailable,
+    NotFound,
+    failure,
+)
+from together_operator.resource.names import API_VERSION, PLURAL
+
+CONNECTIONS: Final = 50
+"""Connections kept to the API server; over TLS each costs about 0.3 MiB."""
+
+PAGE: Final = 500
+"""Objects per page of a list, as in kubectl."""
+
+logger = logging.getLogger(__name__)
+
+Json: TypeAlias = dict[str, Any]
+
+
+class _Kind(NamedTuple):
+    """Where the API server keeps one kind of object."""
+
+    root: str
+    plural: str
+
+    def path(self, namespace: str | None = None, *rest: str) -> str:
+        parts = [self.root]
+        if namespace is not None:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts += [self.plural, *(quote(part, safe="") for part in rest)]
+        return "/".join(parts)
+
+
+_ENDPOINTS: Final = _Kind(f"/apis/{API_VERSION}", PLURAL)
+_SECRETS: Final = _Kind("/api/v1", "secrets")
+_CONFIGMAPS: Final = _Kind("/api/v1", "configmaps")
+_EVENTS: Final = _Kind("/api/v1", "events")
+_NAMESPACES: Final = _Kind("/api/v1", "namespaces")
+
+
+class Kube:
+    """A connection to one cluster.
+
+    Args:
+        configuration: As `kube_config.load_configuration` returns it.
+        call_limit: Seconds that one call may take in all.
+    """
+
+    def __init__(self, configuration: Any, *, call_limit: float = 30.0) -> None:
+        self._client: Any = ApiClient(configuration)
+        self._client.user_agent = f"together-operator/{__version__}"
+        self._timeout = aiohttp.ClientTimeout(total=call_limit, connect=min(10.0, call_limit))
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None, *, call_limit: float = 30.0) -> Self:
+        """Prepare a connection; nothing is sent yet.
+
+        Args:
+            kubeconfig: The file to use; without it the pod's service account, else the default
+                kubeconfig.
+            call_limit: Seconds that one call may take in all.
+
+        Raises:
+            KubeconfigInvalid: Nothing usable was found.
+        """
+        return cls(
+            await load_configuration(kubeconfig, connections=CONNECTIONS), call_limit=call_limit
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def __aenter__(self) -> Self:
+        """Use the connection until the end of a block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def get_endpoint(self, namespace: str, name: str) -> Json | None:
+        """Read a TogetherEndpoint as the API server has it now; None if there is none."""
+        return await self._get(_ENDPOINTS, namespace, name)
+
+    async def list_endpoints(self, namespaces: Sequence[str] = ()) -> AsyncIterator[Json]:
+        """Read every TogetherEndpoint, page by page.
+
+        Only a walk that ends without an exception is complete.
+
+        Args:
+            namespaces: Where to look; empty is the whole cluster.
+        """
+        for namespace in namespaces or (None,):
+            async for item in self._list(_ENDPOINTS, namespace):
+                yield item
+
+    async def patch_metadata(
+        self,
+        namespace: str,
+        name: str,
+        resource_version: str,
+        *,
+        finalizers: Sequence[str] | None = None,
+        annotations: Mapping[str, str | None] | None = None,
+    ) -> Json:
+        """Change metadata of a TogetherEndpoint that is still as it was read.
+
+        Args:
+            namespace: The resource's namespace.
+            name: The resource's name.
+            resource_version: The version that was read, the precondition of the change.
+            finalizers: The whole new list; None leaves it alone.
+            annotations: The annotations to set, or to remove where the value is None.
+
+        Returns:
+            The resource afterwards.
+
+        Raises:
+            Conflict: It changed since it was read.
+            NotFound: It is gone.
+        """
+        metadata: Json = {"resourceVersion": resource_version}
+        if finalizers is not None:
+            metadata["finalizers"] = list(finalizers)
+        if annotations:
+            metadata["annotations"] = dict(annotations)
+        path = _ENDPOINTS.path(namespace, name)
+        return await self._call("PATCH", "patch", _ENDPOINTS, path, body={"metadata": metadata})
+
+    async def replace_status(self, body: Json) -> Json:
+        """Write the status of a TogetherEndpoint that is still as it was read.
+
+        Args:
+            body: The resource as it was read, with its `resourceVersion` and the new status.
+
+        Returns:
+            The resource afterwards.
+
+        Raises:
+            Conflict: It changed since it was read.
+            NotFound: It is gone.
+            Rejected: The status breaks the schema.
+        """
+        path = _ENDPOINTS.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
+        return await self._call("PUT", "update", _ENDPOINTS, path, body=body)
+
+    async def get_secret(self, namespace: str, name: str) -> Json | None:
+        """Read a Secret; None if there is none."""
+        return await self._get(_SECRETS, namespace, name)
+
+    async def list_secrets(self, namespace: str, selector: str) -> list[Json]:
+        """Read the Secrets of a namespace that a label selector picks."""
+        return [item async for item in self._list(_SECRETS, namespace, selector)]
+
+    async def create_secret(self, body: Json) -> Json:
+        """Create a Secret in the namespace that its metadata names.
+
+        Raises:
+            AlreadyExists: There is one of that name.
+        """
+        return await self._create(_SECRETS, body)
+
+    async def replace_secret(self, body: Json) -> Json:
+        """Replace a Secret; its `resourceVersion`, if given, is a precondition.
+
+        Raises:
+            Conflict: It changed since it was read.
+            NotFound: It is gone.
+        """
+        return await self._replace(_SECRETS, body)
+
+    async def delete_secret(self, namespace: str, name: str, *, uid: str | None = None) -> bool:
+        """Delete a Secret.
+
+        Args:
+            namespace: Its namespace.
+            name: Its name.
+            uid: Delete only this very object, not a later one of the same name.
+
+        Returns:
+            Whether it was there.
+
+        Raises:
+            Conflict: Another object has the name now.
+        """
+        return await self._delete(_SECRETS, namespace, name, uid)
+
+    async def get_configmap(self, namespace: str, name: str) -> Json | None:
+        """Read a ConfigMap; None if there is none."""
+        return await self._get(_CONFIGMAPS, namespace, name)
+
+    async def create_configmap(self, body: Json) -> Json:
+        """Create a ConfigMap in the namespace that its metadata names.
+
+        Raises:
+            AlreadyExists: There is one of that name.
+        """
+        return await self._create(_CONFIGMAPS, body)
+
+    async def replace_configmap(self, body: Json) -> Json:
+        """Replace a ConfigMap; its `resourceVersion`, if given, is a precondition.
+
+        Raises:
+            Conflict: It changed since it was read.
+            NotFound: It is gone.
+        """
+        return await self._replace(_CONFIGMAPS, body)
+
+    async def delete_configmap(self, namespace: str, name: str, *, uid: str | None = None) -> bool:
+        """Delete a ConfigMap; arguments and result as for `delete_secret`."""
+        return await self._delete(_CONFIGMAPS, namespace, name, uid)
+
+    async def create_event(self, body: Json) -> Json:
+        """Post an Event in the namespace that its metadata names."""
+        return await self._create(_EVENTS, body)
+
+    async def patch_event(self, namespace: str, name: str, patch: Json) -> Json:
+        """Change an Event, e.g. its count.
+
+        Raises:
+            NotFound: The API server has forgotten it, as it does after an hour.
+        """
+        return await self._call(
+            "PATCH", "patch", _EVENTS, _EVENTS.path(namespace, name), body=patch
+        )
+
+    async def get_namespace(self, name: str) -> Json | None:
+        """Read a namespace; None if there is none. The uid of `kube-system` names a cluster."""
+        return await self._get(_NAMESPACES, None, name)
+
+    async def serves_endpoints(self) -> bool:
+        """Whether the API server knows the TogetherEndpoint resource."""
+        try:
+            found = await self._call("GET", "get", _ENDPOINTS, _ENDPOINTS.root)
+        except NotFound:
+            return False
+        return any(item.get("name") == PLURAL for item in found.get("resources", ()))
+
+    async def wait_for_discovery(self, *, every: float = 2.0) -> None:
+        """Wait until the API server serves TogetherEndpoints, for as long as that takes.
+
+        Args:
+            every: Seconds between two questions.
+        """
+        told = ""
+        while True:
+            try:
+                if await self.serves_endpoints():
+                    return
+                news = "The API server has no TogetherEndpoint resource yet: install the CRD."
+            except KubeError as error:
+                news = str(error)
+            if news != told:
+                logger.warning("Waiting: %s", news)
+                told = news
+            await asyncio.sleep(every)
+
+    async def _get(self, kind: _Kind, namespace: str | None, name: str) -> Json | None:
+        try:
+            return await self._call("GET", "get", kind, kind.path(namespace, name))
+        except NotFound:
+            return None
+
+    async def _list(
+        self, kind: _Kind, namespace: str | None, selector: str | None = None
+    ) -> AsyncIterator[Json]:
+        query = [("limit", str(PAGE))]
+        if selector is not None:
+            query.append(("labelSelector", selector))
+        onward = ""
+        while True:
+            page = [*query, ("continue", onward)] if onward else query
+            found = await self._call("GET", "list", kind, kind.path(namespace), query=page)
+            for item in found["items"]:
+                yield item
+            onward = found["metadata"].get("continue", "")
+            if not onward:
+                return
+
+    async def _create(self, kind: _Kind, body: Json) -> Json:
+        path = kind.path(body["metadata"]["namespace"])
+        return await self._call("POST", "create", kind, path, body=body)
+
+    async def _replace(self, kind: _Kind, body: Json) -> Json:
+        path = kind.path(body["metadata"]["namespace"], body["metadata"]["name"])
+        return await self._call("PUT", "update", kind, path, body=body)
+
+    async def _delete(self, kind: _Kind, namespace: str, name: str, uid: str | None) -> bool:
+        body = {"preconditions": {"uid": uid}} if uid is not None else None
+        try:
+            await self._call("DELETE", "delete", kind, kind.path(namespace, name), body=body)
+        except NotFound:
+            return False
+        return True
+
+    async def _call(
+        self,
+        method: str,
+        verb: str,
+        kind: _Kind,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Json | None = None,
+    ) -> Json:
+        what = f"{verb} {path.removeprefix(kind.root).lstrip('/') or 'API discovery'}"
+        headers = {"Accept": "application/json"}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
+        try:
+            request = await self._client.param_serialize(
+                method, path, None, query, headers, body, auth_settings=["BearerToken"]
+            )
+            response = await self._client.call_api(*request, _request_timeout=self._timeout)
+            text = await response.read()
+        except TimeoutError:
+            raise KubeUnavailable(f"No answer within {self._timeout.total:g} s: {what}.") from None
+        except (aiohttp.ClientError, OSError, ConfigException) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise KubeUnavailable(f"The API server was not reached: {what}: {reason}") from None
+        try:
+            answer = json.loads(text) if text else {}
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise KubeUnavailable(f"Not an answer of an API server: {what}: HTTP {response.status}")
+        if response.status >= 400:
+            said = Answer(
+                status=response.status,
+                reason=str(answer.get("reason", "")),
+                message="" if kind is _SECRETS else str(answer.get("message", "")),
+                causes=frozenset(
+                    str(cause.get("reason"))
+                    for cause in (answer.get("details") or {}).get("causes") or ()
+                ),
+                retry_after=response.headers.get("Retry-After", ""),
+            )
+            raise failure(what, said)
+        return answer
