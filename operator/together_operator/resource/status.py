@@ -21,7 +21,6 @@ MAX_MESSAGE = 4096
 """Characters of a condition's or refusal's message; what is longer is cut."""
 
 INT32_MAX = 2**31 - 1
-INT64_MAX = 2**63 - 1
 
 
 def _cut_to(length: int) -> Callable[[Any], Any]:
@@ -40,7 +39,7 @@ Message = Annotated[str, BeforeValidator(_cut_to(MAX_MESSAGE)), Field(max_length
 Identifier = Annotated[str, Field(max_length=512)]
 Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0, le=INT32_MAX, json_schema_extra={"format": "int32"})]
-Generation = Annotated[int, Field(ge=-1, le=INT64_MAX, json_schema_extra={"format": "int64"})]
+Generation = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 
 
 class Fact(BaseModel):

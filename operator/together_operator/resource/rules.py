@@ -1,0 +1,192 @@
+"""The validation rules that OpenAPI cannot say, in CEL, each with advice for the person it refuses.
+
+Messages follow the Kubernetes API conventions: positive, fields in back-quotes, literals in single
+quotes, and the next step. Formats are rules too, rather than patterns, because a refusal by pattern
+shows a regular expression where a person needs an example.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from together_operator.resource.names import MARKER_PATTERN
+from together_operator.resource.spec import MAX_REPLICAS
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One CEL rule of the CRD.
+
+    Attributes:
+        rule: The expression; true accepts.
+        message: What the person reads when it refuses: one line.
+        field_path: Field that the refusal names, relative to where the rule stands.
+        reason: Kubernetes' machine-readable kind of refusal.
+    """
+
+    rule: str
+    message: str
+    field_path: str | None = None
+    reason: str = "FieldValueInvalid"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as the CRD holds it."""
+        entry = {"rule": self.rule, "message": self.message, "reason": self.reason}
+        if self.field_path is not None:
+            entry["fieldPath"] = self.field_path
+        return entry
+
+
+def _cel(text: str) -> str:
+    """A CEL string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _matches(pattern: str) -> str:
+    return f"self.matches({_cel(pattern)})"
+
+
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+_ATTEMPTED = (
+    "(has(oldSelf.status) && (has(oldSelf.status.endpointID)"
+    " || (has(oldSelf.status.operation) && (oldSelf.status.operation.phase != 'Refused'"
+    " || (has(oldSelf.status.operation.open) && size(oldSelf.status.operation.open) > 0)))))"
+)
+"""Whether an endpoint exists or may still come of an attempt. Read from `oldSelf`, so that wiping
+the status in the same request does not open the lock; at the root, because only there is the status
+in sight."""
+
+
+def _same(field: str) -> str:
+    """Both absent, or both there and equal: deleting the field must not be a way round."""
+    new, old = f"self.spec.{field}", f"oldSelf.spec.{field}"
+    return f"(has({new}) == has({old}) && (!has({new}) || {new} == {old}))"
+
+
+def _fixed(field: str, to_change: str) -> Rule:
+    return Rule(
+        rule=f"!{_ATTEMPTED} || {_same(field)}",
+        message=(
+            f"is fixed while an endpoint exists or an attempt to create one is open; {to_change}"
+        ),
+        field_path=f".spec.{field}",
+        reason="FieldValueForbidden",
+    )
+
+
+_REPLACE = (
+    "create a second TogetherEndpoint with the new value, move the traffic, then delete this one"
+)
+
+RULES: Final[dict[str, tuple[Rule, ...]]] = {
+    "": (
+        _fixed("model", _REPLACE),
+        _fixed("hardware", _REPLACE),
+        _fixed("availabilityZone", _REPLACE),
+        _fixed("speculativeDecoding", _REPLACE),
+        Rule(
+            rule=(
+                f"!({_ATTEMPTED} || (has(oldSelf.status) && has(oldSelf.status.api)))"
+                " || self.spec.api == oldSelf.spec.api"
+                " || (has(oldSelf.status.api)"
+                " && self.spec.api in ['Auto', oldSelf.status.api])"
+            ),
+            message=(
+                "cannot move an existing endpoint to the other API; set it to 'Auto' or to the"
+                " value of `status.api`, or create a second TogetherEndpoint with the other API,"
+                " move the traffic, then delete this one"
+            ),
+            field_path=".spec.api",
+            reason="FieldValueForbidden",
+        ),
+    ),
+    "spec.model": (
+        Rule(
+            rule=f"{_matches(r'^[!-~]+$')} && !self.contains('://')",
+            message=(
+                "must be a model ID of Together without spaces, such as"
+                " 'mistralai/Mixtral-8x7B-Instruct-v0.1', not a URL"
+            ),
+        ),
+    ),
+    "spec.hardware": (
+        Rule(
+            rule=_matches(r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            message=(
+                "must be a hardware ID of Together, such as '2x_nvidia_h100_80gb_sxm':"
+                " letters, digits, '.', '_' and '-'"
+            ),
+        ),
+    ),
+    "spec.autoscaling": (
+        Rule(
+            rule="!has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+            message=(
+                "minReplicas must not exceed maxReplicas; raise `maxReplicas` first (it is the"
+                " ceiling of the cost), or lower `minReplicas`"
+            ),
+            field_path=".minReplicas",
+        ),
+    ),
+    "spec.autoscaling.minReplicas": (
+        Rule(
+            rule="self >= 1",
+            message=(
+                "must be at least 1; to stop the endpoint set `spec.state` to 'Stopped' instead"
+            ),
+        ),
+        Rule(
+            rule=f"self <= {MAX_REPLICAS}",
+            message=f"must be at most {MAX_REPLICAS}; check for a typing error",
+        ),
+    ),
+    "spec.displayName": (
+        Rule(
+            rule=f"!{_matches('(?i)' + MARKER_PATTERN)}",
+            message=(
+                "must not contain ' tep-…', the marker by which the operator recognises its own"
+                " endpoints; leave the marker out, the operator appends it"
+            ),
+        ),
+        Rule(
+            rule=_matches(r"^[^\x00-\x1f\x7f]*$") + " && self == self.trim()",
+            message="must be one line of text that neither begins nor ends with a space",
+        ),
+    ),
+    "spec.availabilityZone": (
+        Rule(
+            rule=_matches(r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"),
+            message=(
+                "must be a zone of Together, such as 'us-central-4b': letters, digits and '-';"
+                " leave it out for any zone"
+            ),
+        ),
+    ),
+    "spec.apiKeySecretRef.name": (
+        Rule(
+            rule=_matches(_SUBDOMAIN),
+            message=(
+                "must be the name of a Secret: lower-case letters, digits, '-' and '.', beginning"
+                " and ending with a letter or digit. The API key itself belongs into that Secret"
+            ),
+        ),
+    ),
+    "spec.apiKeySecretRef.key": (
+        Rule(
+            rule=_matches(r"^[-._a-zA-Z0-9]+$"),
+            message="must be a key of the Secret's data: letters, digits, '-', '_' and '.'",
+        ),
+    ),
+    "spec.connection.configMapName": (
+        Rule(
+            rule=_matches(_SUBDOMAIN),
+            message=(
+                "must be the name of a ConfigMap: lower-case letters, digits, '-' and '.',"
+                " beginning and ending with a letter or digit"
+            ),
+        ),
+    ),
+}
+"""Every rule, by the path of the schema that it stands at."""
