@@ -1,0 +1,1 @@
+"""Tests of the operator; what they share is in `tests.support`."""

@@ -1,0 +1,1 @@
+"""The local control plane keeps its promises: it starts, restarts, and leaves nothing behind."""
