@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from together_operator.resource.spec import Spec
 from together_operator.resource.status import Status
+from together_operator.resource.times import parse_time
 
 
 class InvalidResource(ValueError):  # noqa: N818 (what it says of the resource, not an error name)
@@ -85,17 +85,13 @@ class TogetherEndpoint:
             uid=metadata["uid"],
             generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
-            creation_timestamp=_unix(metadata["creationTimestamp"]),
-            deletion_timestamp=None if deleted is None else _unix(deleted),
+            creation_timestamp=parse_time(metadata["creationTimestamp"]),
+            deletion_timestamp=None if deleted is None else parse_time(deleted),
             finalizers=tuple(metadata.get("finalizers") or ()),
             annotations=dict(metadata.get("annotations") or {}),
             spec=_spec(body.get("spec")),
             status=Status.parse(body.get("status")),
         )
-
-
-def _unix(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
 
 
 def _spec(raw: Any) -> Spec:
