@@ -1,0 +1,385 @@
+"""What the operator can be told at its start: every setting with its default, unit and bounds.
+
+The command line, the environment, the help text, the table in the README and the chart all derive
+from the one class here, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from together_operator.flags import Flag, Row, env_name, flag_name, flags, rows
+from together_operator.resource.spec import Api
+
+PREFIX: Final = "TOGETHER_OPERATOR_"
+API_KEY_VARIABLE: Final = "TOGETHER_API_KEY"
+NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where Kubernetes tells a pod its own namespace."""
+
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class Probe(StrEnum):
+    """How the operator finds out that an endpoint answers."""
+
+    REQUEST = "Request"
+    STATE = "State"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class InvalidSettings(ValueError):  # noqa: N818 - said to a person, not handled by a caller
+    """The operator cannot start with these settings.
+
+    Attributes:
+        problems: One line for each setting that is wrong; no secret in them.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, list | tuple):
+        return tuple(dict.fromkeys(str(item).strip() for item in value if str(item).strip()))
+    return value
+
+
+def _own_namespace() -> str:
+    try:
+        return NAMESPACE_FILE.read_text(encoding="utf-8").strip() or "together-operator"
+    except OSError:
+        return "together-operator"
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Seconds = Annotated[FiniteFloat, Field(ge=0.05)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Everything `together-operator run` can be told.
+
+    A value given to the constructor (the command line) wins over the environment, and that over
+    the default. An empty environment variable counts as not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    kubeconfig: Annotated[
+        Path | None,
+        Flag(
+            "Kubeconfig of the cluster.",
+            "PATH",
+            default="the pod's service account, else KUBECONFIG, else ~/.kube/config",
+        ),
+    ] = None
+    namespaces: Annotated[
+        Words,
+        Flag(
+            "Namespace whose TogetherEndpoints are served; repeat for several.",
+            "NS",
+            name="namespace",
+            default="the whole cluster",
+        ),
+        Field(validation_alias=AliasChoices(f"{PREFIX}NAMESPACE")),
+    ] = ()
+    operator_namespace: Annotated[
+        str,
+        Flag(
+            "Namespace of the operator's own objects, among them the copies of keys in use.",
+            "NS",
+            default="the pod's own, else together-operator",
+        ),
+        Field(default_factory=_own_namespace),
+    ]
+    cluster_id: Annotated[
+        str | None,
+        Flag(
+            "Name of this cluster, unique among the clusters that share a Together account. "
+            "Set it once: a later change is refused.",
+            "ID",
+            default="the uid of the namespace kube-system",
+        ),
+        Field(min_length=1, max_length=253),
+    ] = None
+    base_url: Annotated[
+        str, Flag("Together's API, with the version: …/v1. The v2 API is its sibling.", "URL")
+    ] = "https://api.together.ai/v1"
+    ca_file: Annotated[
+        Path | None,
+        Flag(
+            "File with the certificate authorities (PEM) that Together's API is checked against.",
+            "PATH",
+            default="those of the system",
+        ),
+    ] = None
+    api_key_file: Annotated[
+        Path | None,
+        Flag(
+            f"File with the operator's own Together API key; wins over {API_KEY_VARIABLE} and is "
+            "read again when it changes.",
+            "PATH",
+            default="none",
+        ),
+    ] = None
+    default_key_namespaces: Annotated[
+        Words,
+        Flag(
+            "Namespace whose resources may use the operator's own key; repeat for several.",
+            "NS",
+            default="none",
+        ),
+    ] = ()
+    first_api: Annotated[
+        Api, Flag("The generation of the API that `api: Auto` tries first.", "V1|V2")
+    ] = Api.V1
+    probe: Annotated[
+        Probe,
+        Flag(
+            "How it is found out that an endpoint answers: Request sends one minimal inference "
+            "request after each start, State trusts the state that Together reports.",
+            "Request|State",
+        ),
+    ] = Probe.REQUEST
+    poll_interval: Annotated[
+        Seconds, Flag("Seconds between two looks at Together while nothing changes.", "SECONDS")
+    ] = 30.0
+    poll_interval_transition: Annotated[
+        Seconds,
+        Flag("Seconds between two looks while an endpoint starts, stops or scales.", "SECONDS"),
+    ] = 5.0
+    drift_interval: Annotated[
+        FiniteFloat,
+        Flag("Seconds between two comparisons of an endpoint's name and bounds.", "SECONDS"),
+        Field(ge=1),
+    ] = 3600.0
+    time_scale: Annotated[
+        FiniteFloat,
+        Flag("Divides the waits of the create protocol; for tests and demos only.", "FACTOR"),
+        Field(ge=1, le=1000),
+    ] = 1.0
+    workers: Annotated[
+        int,
+        Flag("How many resources are worked on at the same time.", "N"),
+        Field(ge=1, le=256),
+    ] = 16
+    allowed_hardware: Annotated[
+        Words,
+        Flag(
+            "Hardware that may be bought; repeat for several. Anything else is refused.",
+            "ID",
+            default="all",
+        ),
+    ] = ()
+    max_replicas: Annotated[
+        int | None,
+        Flag("Largest `maxReplicas` that a resource may ask for.", "N", default="no limit"),
+        Field(ge=1),
+    ] = None
+    max_price_per_hour: Annotated[
+        Decimal | None,
+        Flag(
+            "Largest price of a resource in US dollars per hour, at `maxReplicas`. An unknown "
+            "price is refused.",
+            "USD",
+            default="no limit",
+        ),
+        Field(gt=0),
+    ] = None
+    leader_elect: Annotated[
+        bool,
+        Flag(
+            "Elect a leader among several replicas. This version has no election: run one replica."
+        ),
+    ] = False
+    health_port: Annotated[
+        Port, Flag("Port of /healthz and /readyz; 0 takes a free one and logs it.", "PORT")
+    ] = 8080
+    metrics_port: Annotated[
+        Port,
+        Flag("Port of /metrics; 0 takes a free one and logs it.", "PORT"),
+    ] = 9090
+    log_format: Annotated[LogFormat, Flag("How log lines look.", "text|json")] = LogFormat.TEXT
+    log_level: Annotated[
+        LogLevel, Flag("The least important lines logged.", "debug|info|warning|error")
+    ] = LogLevel.INFO
+    api_key: Annotated[
+        SecretStr | None, Field(validation_alias=AliasChoices(API_KEY_VARIABLE), repr=False)
+    ] = None
+
+    @classmethod
+    def load(cls, given: Mapping[str, Any] | None = None) -> Self:
+        """Read the settings.
+
+        Args:
+            given: Values from the command line by field name; None means not given.
+
+        Raises:
+            InvalidSettings: One or more are wrong; it names each with its flag.
+        """
+        values = {name: value for name, value in (given or {}).items() if value not in (None, ())}
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise InvalidSettings(_problem(detail) for detail in error.errors()) from None
+
+    @property
+    def operator_key(self) -> SecretStr | None:
+        """The operator's own Together API key, read from its file each time; None if there is none.
+
+        Raises:
+            OSError: The file cannot be read any more.
+        """
+        if self.api_key_file is None:
+            return self.api_key
+        key = self.api_key_file.read_text(encoding="utf-8").strip()
+        return SecretStr(key) if key else None
+
+    @field_validator("health_port", "metrics_port", mode="before")
+    @classmethod
+    def _not_a_service_link(cls, value: Any, info: ValidationInfo) -> Any:
+        # Beside a Service called `together-operator-metrics`, Kubernetes itself sets
+        # TOGETHER_OPERATOR_METRICS_PORT=tcp://… in every pod of the namespace.
+        if isinstance(value, str) and "://" in value and info.field_name is not None:
+            return cls.model_fields[info.field_name].default
+        return value
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _trimmed(cls, value: Any) -> Any:
+        return value.strip() or None if isinstance(value, str) else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _usable_url(cls, url: str) -> str:
+        url = url.strip().rstrip("/")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http or https URL, such as https://api.together.ai/v1")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must have no user, query or fragment; the key is set elsewhere")
+        if not parts.path.endswith("/v1"):
+            raise ValueError("must end with /v1, such as https://api.together.ai/v1")
+        return url
+
+    @field_validator("namespaces", "default_key_namespaces", "operator_namespace")
+    @classmethod
+    def _namespace_names(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        for name in (value,) if isinstance(value, str) else value:
+            if not _NAMESPACE.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is not a namespace: lower-case letters, digits and '-', at most 63"
+                )
+        return value
+
+    @field_validator("kubeconfig", "ca_file", "api_key_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        try:
+            with path.expanduser().open("rb") as file:
+                if not file.read(1):
+                    raise ValueError(f"the file {path} is empty")
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from None
+        return path.expanduser()
+
+    @field_validator("first_api")
+    @classmethod
+    def _supported_api(cls, api: Api) -> Api:
+        if api is Api.AUTO:
+            raise ValueError("must be V1 or V2")
+        if api is Api.V2:
+            raise ValueError("V2 is not supported by this version; leave it at V1")
+        return api
+
+    @field_validator("leader_elect")
+    @classmethod
+    def _no_election(cls, wanted: bool) -> bool:
+        if wanted:
+            raise ValueError("this version has no leader election; run exactly one replica")
+        return wanted
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.poll_interval_transition > self.poll_interval:
+            if "poll_interval_transition" in self.model_fields_set:
+                raise ValueError(
+                    "--poll-interval-transition must not be longer than --poll-interval "
+                    f"({self.poll_interval:g} s)"
+                )
+            object.__setattr__(self, "poll_interval_transition", self.poll_interval)
+        if self.health_port == self.metrics_port != 0:
+            raise ValueError("--health-port and --metrics-port must not be the same port")
+        if self.default_key_namespaces and not (self.api_key or self.api_key_file):
+            raise ValueError(
+                "--default-key-namespaces needs the operator's own key: set "
+                f"{API_KEY_VARIABLE} or --api-key-file"
+            )
+        return self
+
+
+def table() -> list[Row]:
+    """The documentation of every setting, one row each."""
+    key = "The operator's own Together API key; it has no flag: process lists would show it."
+    return [*rows(Settings), Row("", API_KEY_VARIABLE, "none", key)]
+
+
+def _problem(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    message = message.replace("String should", "must", 1)
+    place = next((str(part) for part in detail["loc"]), "")
+    fields = {env_name(Settings, field).lower(): field for field in flags(Settings)}
+    field = fields.get(place.lower(), place)
+    if field not in flags(Settings):
+        return message
+    given = detail.get("input")
+    if detail["type"] != "value_error" and isinstance(given, str | int | float):
+        message = f"{message}, not {given!r}"
+    return f"{flag_name(Settings, field)} ({env_name(Settings, field)}): {message}"
