@@ -1,0 +1,220 @@
+"""What Together means by an error.
+
+Its error bodies come in several shapes, and one status code has several meanings: 403 alone can
+say that v1 is closed, that Cloudflare dislikes the client, or that a permission is missing. What
+follows from an error depends on that meaning, so it is read here, once, from code, field and words
+before anybody looks at the number.
+
+Sources: Together's published OpenAPI description, its SDK 1.5.35 and 2.42.0 (whose command line
+matches the same word fragments), its migration guide, and public reports.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+Redact = Callable[[str], str]
+
+LONGEST_MESSAGE: Final = 400
+"""Characters of a remote text that are kept."""
+
+V1_CLOSED_CODE: Final = "endpoints_v1_create_access_disabled"
+NOT_SERVING_CODES: Final = frozenset({"dedicated_endpoint_not_running", "model_not_available"})
+
+_LONGEST_LOOKED_AT: Final = 8192
+
+
+class Kind(StrEnum):
+    """What an error means, whatever its status code."""
+
+    V1_CLOSED = "v1_closed"
+    """The account can no longer create or restart endpoints on v1."""
+    BLOCKED = "blocked"
+    """Cloudflare refused the client before Together saw the request (error 1010)."""
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    PAYMENT_REQUIRED = "payment_required"
+    RATE_LIMITED = "rate_limited"
+    NO_CAPACITY = "no_capacity"
+    """Hardware or quota that may become free."""
+    BAD_MODEL = "bad_model"
+    BAD_HARDWARE = "bad_hardware"
+    """An unknown hardware id, or one that the model cannot use."""
+    BAD_ZONE = "bad_zone"
+    NOT_FOUND = "not_found"
+    BUSY = "busy"
+    """The endpoint is in a state that does not allow the change now."""
+    NOT_SERVING = "not_serving"
+    """The endpoint does not answer inference, though it may be started."""
+    INVALID = "invalid"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error that Together itself worded.
+
+    Attributes:
+        message: Its words, bounded and on one line.
+        code: Its machine-readable code, if any.
+        type: Its machine-readable class, if any.
+        field: The request field that it blames, if any.
+    """
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    field: str | None = None
+
+
+def bounded(text: str, limit: int = LONGEST_MESSAGE) -> str:
+    """Make a foreign text fit for one line of a status.
+
+    Args:
+        text: Anything.
+        limit: Characters at most.
+    """
+    seen = text[:_LONGEST_LOOKED_AT]
+    line = " ".join("".join(c if c.isprintable() else " " for c in seen).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def parse_problem(text: str, redact: Redact) -> Problem | None:
+    """Read an error body: nested, flat or of the gRPC kind.
+
+    Args:
+        text: The body.
+        redact: Blanks the key out, before anything is cut: half a key is a leak too.
+
+    Returns:
+        The error, or `None` where the body is not one that Together words, for instance the text
+        page of a proxy.
+    """
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    nested = body.get("error")
+    if isinstance(nested, dict):
+        body = nested
+    elif not isinstance(body.get("message"), str):
+        return None
+    message, code, kind, field = (
+        _word(body.get(key), redact) for key in ("message", "code", "type", "param")
+    )
+    words = message or code or kind
+    return None if words is None else Problem(words, code, kind, field)
+
+
+def describe(status: int, text: str, redact: Redact) -> str:
+    """Say in a few words what came instead of an error of Together's own.
+
+    Args:
+        status: The HTTP status.
+        text: The body.
+        redact: Blanks the key out.
+    """
+    seen = redact(text)[:_LONGEST_LOOKED_AT]
+    if re.match(r"\s*<(!doctype|html)", seen, re.IGNORECASE):
+        title = re.search(r"<title>([^<]*)", seen, re.IGNORECASE)
+        seen = title.group(1) if title else "an HTML page"
+    words = bounded(seen, 200)
+    return f"HTTP {status}: {words}" if words else f"HTTP {status} with an empty body"
+
+
+def is_blocked(status: int, text: str) -> bool:
+    """Whether Cloudflare refused the client by its signature (error 1010), before Together.
+
+    Args:
+        status: The HTTP status.
+        text: The body: plain text, an HTML page, or JSON.
+    """
+    return status == 403 and _BLOCK_WORDS.search(text[:_LONGEST_LOOKED_AT].lower()) is not None
+
+
+_BLOCK_WORDS: Final = re.compile(r"error[ _]?(code)?[\"']?:? {0,4}1010\b")
+_CAPACITY_WORDS: Final = re.compile(
+    r"hardware request not available|\bcapacity\b|quota|(currently|temporarily) unavailable"
+    r"|not (currently|presently) available"
+    r"|not available (right now|now|at (the|this) (moment|time))"
+)
+_HARDWARE_WORDS: Final = re.compile(
+    r"check the hardware api|invalid hardware|hardware is required|the selected configuration"
+    r"|not available for this model|hardware\b.*\b(not found|invalid|does not exist|unknown"
+    r"|not (supported|available|compatible|eligible))|unknown hardware"
+)
+_MODEL_WORDS: Final = re.compile(
+    r"no gpu configurations? found"
+    r"|\bmodel\b.*\b(not found|invalid|does not exist|not supported|unknown)"
+    r"|\b(invalid|unknown|unsupported) model\b"
+)
+_ZONE_WORDS: Final = re.compile(r"availability.?zone|\bavzones?\b")
+_GONE_WORDS: Final = re.compile(r"\bendpoint\b.*\b(not found|does not exist)|no such endpoint")
+_BUSY_WORDS: Final = re.compile(
+    r"\b(is|are|while|still|already|currently) (pending|starting|stopping|draining|updating)\b"
+    r"|\bin (progress|transition)\b|\b(in|from) (the )?(state )?(pending|starting|stopping)\b"
+)
+_BY_STATUS: Final = {
+    401: Kind.UNAUTHORIZED,
+    402: Kind.PAYMENT_REQUIRED,
+    403: Kind.FORBIDDEN,
+    409: Kind.BUSY,
+    429: Kind.RATE_LIMITED,
+}
+_BY_FIELD: Final = {
+    "model": Kind.BAD_MODEL,
+    "hardware": Kind.BAD_HARDWARE,
+    "availability_zone": Kind.BAD_ZONE,
+}
+_BY_WORDS: Final = (
+    # The order matters: the later patterns also match texts that the earlier ones mean.
+    (_ZONE_WORDS, Kind.BAD_ZONE),
+    (_HARDWARE_WORDS, Kind.BAD_HARDWARE),
+    (_MODEL_WORDS, Kind.BAD_MODEL),
+    (_BUSY_WORDS, Kind.BUSY),
+)
+
+
+def classify(status: int, problem: Problem) -> Kind:
+    """Tell what an error means.
+
+    Args:
+        status: The HTTP status.
+        problem: The error that came with it.
+    """
+    words = f"{problem.code or ''} {problem.type or ''} {problem.message}".lower()
+    if V1_CLOSED_CODE in words:
+        return Kind.V1_CLOSED
+    if problem.code in NOT_SERVING_CODES:
+        return Kind.NOT_SERVING
+    if status >= 500:
+        return Kind.SERVER
+    scarce = _CAPACITY_WORDS.search(words) is not None
+    if status in _BY_STATUS:
+        return Kind.NO_CAPACITY if scarce and status == 429 else _BY_STATUS[status]
+    if scarce:
+        return Kind.NO_CAPACITY
+    if status == 404 and _GONE_WORDS.search(words):
+        return Kind.NOT_FOUND
+    if problem.field in _BY_FIELD:
+        return _BY_FIELD[problem.field]
+    for pattern, kind in _BY_WORDS:
+        if pattern.search(words):
+            return kind
+    return Kind.NOT_FOUND if status == 404 else Kind.INVALID
+
+
+def _word(value: object, redact: Redact) -> str | None:
+    """A JSON value as a bounded text, where it is one that says something."""
+    if isinstance(value, str):
+        return bounded(redact(value)) or None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
+        return str(value)
+    return None
