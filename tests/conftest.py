@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support import cluster
+from tests.support.argocd import argocd, argocd_config
 from tests.support.cluster import (
     binaries,
     control_plane,
@@ -16,6 +17,8 @@ from tests.support.cluster import (
 )
 
 __all__ = [
+    "argocd",
+    "argocd_config",
     "binaries",
     "control_plane",
     "helm",

@@ -29,6 +29,7 @@ from together_local.cluster.recipes import CONTROL_PLANE
 
 _ARGOCD_FOLDER = "argocd"
 _CANNOT_START = 3
+_LEFT_OUT = pytest.StashKey[int]()
 
 
 class Run(Protocol):
@@ -76,9 +77,6 @@ def deselect_argocd(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_LEFT_OUT] = len(left_out)
-
-
-_LEFT_OUT = pytest.StashKey[int]()
 
 
 def tell_left_out(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,0 +1,1 @@
+"""Tests with a real Argo CD; `make test-argocd` runs them."""
