@@ -85,7 +85,7 @@ The rules of the operator. Each verb is one that it uses; cluster-wide or per na
   verbs: [get, list, watch, patch]
 - apiGroups: [together-operator.io]
   resources: [togetherendpoints/status]
-  verbs: [get, update, patch]
+  verbs: [update]
 - apiGroups: [together-operator.io]
   # Owner references of the connection ConfigMap block deletion; where the admission plugin
   # OwnerReferencesPermissionEnforcement is on, that takes this right.

@@ -1,0 +1,135 @@
+"""The Helm chart as tests see it: rendered by the real Helm.
+
+Cluster tests run the operator with the rights that the chart gives it and no others, so the chart
+is also where they get its ServiceAccount from.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from together_local.cluster.cluster import Cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "deploy" / "helm" / "together-operator"
+IMAGE = "registry.example.com/you/together-operator"
+
+RBAC_KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+Object = dict[str, Any]
+
+
+class HelmError(RuntimeError):
+    """Helm refused; the text is what a person would have read."""
+
+
+def run_helm(helm: Path, *args: str, values: Mapping[str, Any] | None = None) -> str:
+    """Run a Helm command that needs no cluster and return its output.
+
+    Args:
+        helm: The helm command.
+        args: Its arguments.
+        values: What goes into `--values`.
+
+    Raises:
+        HelmError: It returned non-zero.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(helm), *args]
+        if values is not None:
+            file = Path(folder) / "values.yaml"
+            file.write_text(yaml.safe_dump(dict(values)))
+            command += ["--values", str(file)]
+        homes = {f"HELM_{name}_HOME": f"{folder}/{name}" for name in ("CACHE", "CONFIG", "DATA")}
+        done = subprocess.run(
+            command,
+            env={**os.environ, **homes, "KUBECONFIG": os.devnull},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    if done.returncode != 0:
+        raise HelmError(done.stdout + done.stderr)
+    return done.stdout
+
+
+def render(
+    helm: Path,
+    values: Mapping[str, Any] | None = None,
+    *,
+    namespace: str = "together-operator",
+    release: str = "together-operator",
+    args: Sequence[str] = (),
+) -> list[Object]:
+    """Render the chart, with an image unless the values name one.
+
+    Args:
+        helm: The helm command.
+        values: The chart's values.
+        namespace: The release's namespace.
+        release: The release's name.
+        args: More arguments of `helm template`.
+
+    Raises:
+        HelmError: The chart or its schema refused the values.
+    """
+    given = {"image": {"repository": IMAGE}, **(values or {})}
+    text = run_helm(
+        helm, "template", release, str(CHART), "--namespace", namespace, *args, values=given
+    )
+    return [item for item in yaml.safe_load_all(text) if item]
+
+
+def rendered_rbac(
+    helm: Path, namespace: str, values: Mapping[str, Any] | None = None
+) -> list[Object]:
+    """Return the ServiceAccount, roles and bindings of a release in a namespace.
+
+    The release is named after the namespace: several may share a cluster.
+
+    Args:
+        helm: The helm command.
+        namespace: The operator's namespace.
+        values: The chart's values.
+
+    Raises:
+        HelmError: The chart or its schema refused the values.
+    """
+    objects = render(helm, values, namespace=namespace, release=namespace)
+    return [item for item in objects if item["kind"] in RBAC_KINDS]
+
+
+@contextmanager
+def installed_rbac(
+    cluster: Cluster, helm: Path, namespace: str, values: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Give a cluster the rights of the operator for the length of a block.
+
+    Yields the name of the ServiceAccount, for `Cluster.service_account_kubeconfig`.
+
+    Args:
+        cluster: The cluster, to which we are administrator.
+        helm: The helm command.
+        namespace: The operator's namespace, which exists.
+        values: The chart's values; with `scope.namespaces` those namespaces exist, too.
+
+    Raises:
+        HelmError: The chart or its schema refused the values.
+    """
+    objects = rendered_rbac(helm, namespace, values)
+    accounts = [item for item in objects if item["kind"] == "ServiceAccount"]
+    manifest = yaml.safe_dump_all(objects)
+    cluster.kubectl("apply", "-f", "-", input=manifest)
+    try:
+        yield accounts[0]["metadata"]["name"]
+    finally:
+        cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", input=manifest)
