@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeAlias
@@ -41,6 +41,7 @@ PAGE: Final = 500
 logger = logging.getLogger(__name__)
 
 Json: TypeAlias = dict[str, Any]
+Observer: TypeAlias = Callable[[str, str, str], None]
 
 
 class _Kind(NamedTuple):
@@ -70,21 +71,32 @@ class Kube:
     Args:
         configuration: As `kube_config.load_configuration` returns it.
         call_limit: Seconds that one call may take in all.
+        observer: Told of every request: its verb, resource, and status code or `unreachable`.
     """
 
-    def __init__(self, configuration: Any, *, call_limit: float = 30.0) -> None:
+    def __init__(
+        self, configuration: Any, *, call_limit: float = 30.0, observer: Observer | None = None
+    ) -> None:
+        self._observer = observer
         self._client: Any = ApiClient(configuration)
         self._client.user_agent = f"together-operator/{__version__}"
         self._timeout = aiohttp.ClientTimeout(total=call_limit, connect=min(10.0, call_limit))
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None, *, call_limit: float = 30.0) -> Self:
+    async def connect(
+        cls,
+        kubeconfig: Path | None,
+        *,
+        call_limit: float = 30.0,
+        observer: Observer | None = None,
+    ) -> Self:
         """Prepare a connection; nothing is sent yet.
 
         Args:
             kubeconfig: The file to use; without it the pod's service account, else the default
                 kubeconfig.
             call_limit: Seconds that one call may take in all.
+            observer: Told of every request: its verb, resource, and status code or `unreachable`.
 
         Raises:
             KubeconfigInvalid: Nothing usable was found.
@@ -336,6 +348,7 @@ class Kube:
         body: Json | None = None,
     ) -> Json:
         what = f"{verb} {path.removeprefix(kind.root).lstrip('/') or 'API discovery'}"
+        outcome = "unreachable"
         headers = {"Accept": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = "application/merge-patch+json"
@@ -345,11 +358,15 @@ class Kube:
             )
             response = await self._client.call_api(*request, _request_timeout=self._timeout)
             text = await response.read()
+            outcome = str(response.status)
         except TimeoutError:
             raise KubeUnavailable(f"No answer within {self._timeout.total:g} s: {what}.") from None
         except (aiohttp.ClientError, OSError, ConfigException) as error:
             reason = f"{type(error).__name__}: {error}"
             raise KubeUnavailable(f"The API server was not reached: {what}: {reason}") from None
+        finally:
+            if self._observer is not None:
+                self._observer(verb, kind.plural, outcome)
         try:
             answer = json.loads(text) if text else {}
         except ValueError:
