@@ -1,0 +1,347 @@
+"""One resource at one moment: the desired, the record and the observed, read together.
+
+The chapters of a decision all ask the same questions of the same four values. They are answered
+once, here, so that every chapter means the same by "recorded", "held" or "present".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from together_operator.core.desired import Desired
+from together_operator.core.marker import Marker
+from together_operator.core.memory import Memory
+from together_operator.core.observed import Observed
+from together_operator.core.steps import Decision, Situation, Step, Wait
+from together_operator.core.timing import Timing
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Bounds, Endpoint, Phase
+from together_operator.resource.status import Applied, Condition, Operation, OperationPhase, Status
+
+FAILED_POLLS = 3
+"""Failed looks in a row, after which a resource at rest is no longer called synced."""
+
+_PROTOCOL_FIELDS = (
+    "operation", "endpoint_id", "api", "name", "display_name", "hardware", "owner", "created_at",
+    "state", "autoscaling", "replicas", "ready_replicas", "inference", "applied", "adopted",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """One resource at one moment.
+
+    Attributes:
+        desired: What the resource says.
+        status: The status as it stands, whoever's it is.
+        observed: What has been seen.
+        now: Monotonic seconds.
+    """
+
+    desired: Desired
+    status: Status
+    observed: Observed
+    now: float
+
+    @property
+    def memory(self) -> Memory:
+        """What this process knows."""
+        return self.observed.memory
+
+    @property
+    def timing(self) -> Timing:
+        """The waits in force."""
+        return self.observed.timing
+
+    # -- whose state is it ---------------------------------------------------------------------
+
+    @cached_property
+    def record(self) -> Status:
+        """The status as far as it is this resource's own.
+
+        A record whose uid or cluster is not ours proves nothing (create-once rule 3), and an id
+        without a record is bound to nobody.
+        """
+        operation = self.status.operation
+        if operation is not None and (operation.uid, operation.cluster) == (
+            self.desired.uid,
+            self.observed.cluster,
+        ):
+            return self.status
+        return self.status.model_copy(update=dict.fromkeys(_PROTOCOL_FIELDS))
+
+    @property
+    def operation(self) -> Operation | None:
+        """The create record, if it is ours."""
+        return self.record.operation
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Nonces of attempts that may yet take effect, the present one not among them."""
+        return self.operation.open if self.operation else ()
+
+    @property
+    def held(self) -> bool:
+        """Whether our finalizer is on it, for this very uid."""
+        return self.desired.held and self.desired.owner_uid in (None, self.desired.uid)
+
+    @property
+    def record_lost(self) -> bool:
+        """Whether a finalizer without a record tells of a past that is not known (rule 10)."""
+        return (
+            self.operation is None
+            and self.held
+            and self.memory.prepared != self.desired.resource_version
+        )
+
+    @property
+    def unresolved(self) -> str | None:
+        """What has to be settled before anything is concluded: a nonce, or the lost record."""
+        if self.record_lost:
+            return f"lost@{self.desired.resource_version}"
+        operation = self.operation
+        if operation is None or self.record.endpoint_id is not None:
+            return None
+        if operation.phase is OperationPhase.REFUSED:
+            return None
+        return operation.nonce
+
+    @property
+    def nothing_sent(self) -> bool:
+        """Whether this very process wrote the record and has not sent its POST."""
+        fence = self.memory.fence
+        return (
+            self.operation is not None
+            and fence is not None
+            and fence.nonce == self.operation.nonce
+            and not fence.posted
+        )
+
+    # -- which key -----------------------------------------------------------------------------
+
+    @property
+    def credential(self) -> str | None:
+        """The key to look with: the held one, which has seen the endpoint."""
+        return self.observed.keys.held or self.observed.keys.user
+
+    @property
+    def key_trouble(self) -> Situation | None:
+        """Why nothing may be created, started or scaled up."""
+        trouble = self.observed.keys.trouble
+        if self.observed.keys.user is not None or trouble is None:
+            return None
+        return self.graced(trouble.reason, trouble.message)
+
+    # -- the endpoint --------------------------------------------------------------------------
+
+    @property
+    def marker(self) -> Marker | None:
+        """The mark that the recorded endpoint carries."""
+        if self.operation is None:
+            return None
+        return Marker.of(self.observed.cluster, self.desired.uid, self.operation.nonce)
+
+    @cached_property
+    def endpoint(self) -> Endpoint | None:
+        """The newest picture of the recorded endpoint: last answer, else the status, plus LIST."""
+        known = self.record.endpoint_id
+        if known is None:
+            return None
+        seen = self.memory.seen
+        if seen is not None and seen.endpoint.id == known:
+            picture, at = seen.endpoint, seen.at
+        else:
+            mirrored = mirror(self.record)
+            if mirrored is None:
+                return None
+            picture, at = mirrored, float("-inf")
+        poll = self.observed.poll
+        if poll is not None and poll.sent_at > at and known in poll.lines:
+            line = poll.lines[known]
+            picture = replace(picture, state=line.state, phase=line.phase)
+        return picture
+
+    def missing(self, endpoint_id: str) -> bool:
+        """Whether the newest word about an endpoint is that it is not there."""
+        return self.memory.absence(endpoint_id) is not None
+
+    def gone(self, endpoint_id: str) -> bool:
+        """Whether its absence is confirmed (I5): two LISTs that span the lag, and a 404."""
+        absence = self.memory.absence(endpoint_id)
+        return (
+            absence is not None
+            and absence.not_found is not None
+            and absence.last - absence.first >= self.timing.lag
+        )
+
+    @cached_property
+    def applied(self) -> Applied:
+        """What Together last acknowledged: what is on record, and what this process had since."""
+        recorded = self.record.applied or Applied()
+        known = self.memory.acknowledged
+        if known is None or known[0] != self.record.endpoint_id:
+            return recorded
+        return merge(recorded, known[1])
+
+    @property
+    def serving(self) -> bool:
+        """Whether a request sent now is answered, as far as is known."""
+        endpoint = self.endpoint
+        if endpoint is None or endpoint.phase is not Phase.STARTED:
+            return False
+        return not self.observed.probes or self.memory.answered or self.answered_before
+
+    @property
+    def answered_before(self) -> bool:
+        """Whether an earlier process found it answering, in the run that still goes on."""
+        condition = self.condition(ConditionType.AVAILABLE)
+        return (
+            condition is not None
+            and condition.status == "True"
+            and self.record.endpoint_id is not None
+        )
+
+    # -- the conversation with a person --------------------------------------------------------
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        """One condition as it stands."""
+        return next((c for c in self.status.conditions if c.type is kind), None)
+
+    @property
+    def present_reason(self) -> Reason:
+        """The word that stands."""
+        ready = self.condition(ConditionType.READY)
+        if ready is None or ready.reason not in Reason.__members__.values():
+            return Reason.CREATING
+        return Reason(ready.reason)
+
+    @property
+    def settled_before(self) -> bool:
+        """Whether this generation was carried out and has been reported as Ready."""
+        ready = self.condition(ConditionType.READY)
+        return (
+            ready is not None
+            and ready.status == "True"
+            and ready.observed_generation == self.desired.generation
+        )
+
+    @property
+    def asked_again(self) -> bool:
+        """Whether a person wants another look, and has not had it."""
+        wish = self.desired.reconcile_requested_at
+        return wish is not None and wish != self.status.last_handled_reconcile_at
+
+    @property
+    def restart_asked(self) -> bool:
+        """Whether a person wants it started again, and has not had it."""
+        wish = self.desired.restart_requested_at
+        return wish is not None and wish != self.status.last_handled_restart_at
+
+    def graced(self, reason: Reason, message: str) -> Situation:
+        """A situation in which somebody may be at work: it stalls only after a while."""
+        return Situation(reason, message, cause=reason)
+
+    # -- ways to end a decision ----------------------------------------------------------------
+
+    def wait(
+        self,
+        reason: Reason,
+        message: str,
+        after: float | None = None,
+        *,
+        pending: bool = True,
+        cause: Reason | None = None,
+    ) -> Decision:
+        """Nothing to do for now.
+
+        Args:
+            reason: The one word.
+            message: What is so, and what to do next.
+            after: Seconds until another look is worth it.
+            pending: Whether a wish is still to be carried out.
+            cause: What is wrong with the connection to Together.
+        """
+        return Decision(Wait(after), Situation(reason, message, pending, cause))
+
+    def as_before(self, after: float | None = None) -> Decision:
+        """Nothing to do for now, and nothing new to tell.
+
+        Args:
+            after: Seconds until another look is worth it.
+        """
+        ready = self.condition(ConditionType.READY)
+        message = ready.message if ready is not None else "Looking at Together"
+        return Decision(Wait(after), Situation(self.present_reason, message, keep=True))
+
+    def step(self, step: Step, reason: Reason, message: str) -> Decision:
+        """Something to do.
+
+        Args:
+            step: The step.
+            reason: The one word for the situation meanwhile.
+            message: What is being done.
+        """
+        return Decision(step, Situation(reason, message))
+
+    def read(self, step: Step, reason: Reason, message: str) -> Decision:
+        """Look, unless looking has just failed: then wait, a little longer each time.
+
+        Args:
+            step: A step that only reads.
+            reason: The one word for the situation meanwhile.
+            message: What is being done.
+        """
+        trouble = self.memory.trouble
+        if trouble is not None:
+            due = trouble.at + self.backoff(trouble.count, trouble.what.retry_after)
+            if self.now < due:
+                what = trouble.what
+                if self.settled_before and trouble.count < FAILED_POLLS:
+                    return self.as_before(due - self.now)
+                return self.wait(
+                    what.reason,
+                    what.message,
+                    due - self.now,
+                    pending=not self.settled_before,
+                    cause=what.reason,
+                )
+        return self.step(step, reason, message)
+
+    def backoff(self, count: int, retry_after: float | None = None) -> float:
+        """Seconds to wait after so many failures in a row.
+
+        Args:
+            count: Failures in a row, at least 1.
+            retry_after: What Together asked for.
+        """
+        first, longest = self.timing.retry
+        pause = min(longest, first * 2.0 ** min(count - 1, 16))
+        return max(pause, min(retry_after or 0.0, longest))
+
+
+def merge(old: Applied, new: Applied) -> Applied:
+    """Lay newer acknowledgements over older ones."""
+    fresh = {name: getattr(new, name) for name in new.model_fields_set}
+    return old.model_copy(update={k: v for k, v in fresh.items() if v is not None})
+
+
+def mirror(status: Status) -> Endpoint | None:
+    """The endpoint as the status tells it, which is how it was last seen by any process."""
+    if status.endpoint_id is None or status.name is None or status.state is None:
+        return None
+    if status.autoscaling is None:
+        return None
+    return Endpoint(
+        id=status.endpoint_id,
+        name=status.name,
+        display_name=status.display_name or "",
+        model="",
+        hardware=status.hardware or "",
+        owner=status.owner or "",
+        state=status.state,
+        phase=Phase.UNKNOWN,
+        bounds=Bounds(status.autoscaling.min_replicas, status.autoscaling.max_replicas),
+        ready_replicas=status.ready_replicas,
+        created_at=0.0,
+    )

@@ -1,0 +1,109 @@
+"""Restored copies: a resource that carries another one's state (create-once rule 14).
+
+A backup brings back annotations and status under a new uid. Acting on them would take the
+endpoint away from the original, so a copy is recognised before anything else is read from it.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.settling import look
+from together_operator.core.steps import Decision, FindOwner, KeepKey, Prepare, Record
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.status import Operation, OperationPhase
+from together_operator.resource.times import format_time
+
+ADOPT = "Adopt"
+NEW = "New"
+
+
+def former_owner(case: Case) -> str | None:
+    """The uid whose state the resource carries, if that is not its own.
+
+    Once our own uid is written into the annotation the question has been answered.
+    """
+    owner = case.desired.owner_uid
+    if owner is not None:
+        return owner if owner != case.desired.uid else None
+    operation = case.status.operation
+    if operation is None or operation.uid == case.desired.uid:
+        return None
+    return operation.uid
+
+
+def settle_copy(case: Case) -> Decision | None:
+    """Find out whose state this is, and what a person wants done with it.
+
+    Args:
+        case: The resource, living.
+
+    Returns:
+        The step, or `None` if the state is our own or may be ignored.
+    """
+    former = former_owner(case)
+    if former is None:
+        return None
+    if case.operation is not None:
+        return case.step(Prepare(), Reason.RESTORED_COPY, "Taking responsibility for the resource")
+    lives = case.memory.owner_lives
+    if lives is None or lives[0] != former:
+        return case.step(
+            FindOwner(former), Reason.RESTORED_COPY, "Looking for the resource this is a copy of"
+        )
+    if lives[1] or case.desired.restored_copy == NEW:
+        return None
+    if case.desired.restored_copy == ADOPT:
+        return _adopt(case, former)
+    known = case.status.endpoint_id
+    what = f"endpoint {known}" if known else "an endpoint"
+    return case.wait(
+        Reason.RESTORED_COPY,
+        f"This resource is a copy of one that is gone (uid {former}), which had {what}. Set the"
+        f" annotation {names.RESTORED_COPY} to '{ADOPT}' to take over that endpoint, or to"
+        f" '{NEW}' to create another one",
+    )
+
+
+def _adopt(case: Case, former: str) -> Decision:
+    """Bind the former resource's endpoint to this one: key copy, finalizer, then the record."""
+    user = case.observed.keys.user
+    if user is None:
+        trouble = case.key_trouble
+        reason = trouble.reason if trouble else Reason.SECRET_MISSING
+        message = trouble.message if trouble else "There is no key to look at the endpoint with"
+        return case.wait(reason, message, cause=reason)
+    if case.observed.keys.held != user:
+        return case.step(KeepKey(user), Reason.RESTORED_COPY, "Keeping a copy of the key")
+    carried = case.status.operation
+    endpoint_id = case.status.endpoint_id if carried and carried.uid == former else None
+    nonce = carried.nonce if carried and endpoint_id else case.observed.nonce
+    if endpoint_id is None:
+        scan = case.memory.scan
+        if scan is None or case.now >= scan.sent_at + case.timing.lag:
+            return case.read(
+                look(case, user, case.now, (former,)),
+                Reason.RESTORED_COPY,
+                "Looking for the former resource's endpoint",
+            )
+        if not scan.ours:
+            return case.wait(
+                Reason.RESTORED_COPY,
+                "Together lists no endpoint that carries the former resource's mark. Set the"
+                f" annotation {names.RESTORED_COPY} to '{NEW}' to create one",
+                scan.sent_at + case.timing.lag - case.now,
+            )
+        endpoint_id, nonce = scan.ours[0].id, scan.ours[0].nonce
+    poll = case.observed.poll
+    operation = Operation(
+        phase=OperationPhase.DONE,
+        uid=case.desired.uid,
+        cluster=case.observed.cluster,
+        credential=user,
+        nonce=nonce,
+        date=format_time(poll.date if poll is not None else case.desired.created_at),
+    )
+    status = case.record.model_copy(
+        update={"operation": operation, "endpoint_id": endpoint_id, "api": case.observed.api}
+    )
+    return case.step(Record(status), Reason.RESTORED_COPY, f"Taking over {endpoint_id} as asked")

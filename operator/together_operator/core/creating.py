@@ -1,0 +1,293 @@
+"""Create: how an endpoint comes into being exactly once.
+
+There is no idempotency key, so the order is everything: key copy, finalizer, record, POST, and
+an ambiguous outcome is settled by evidence before there is another attempt (create-once rules 1
+to 10).
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.marker import Marker
+from together_operator.core.settling import Settled, look, settle
+from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Done, Endpoint, Order, Refused
+from together_operator.resource.spec import State
+from together_operator.resource.status import (
+    Applied,
+    Operation,
+    OperationPhase,
+    Refusal,
+    Status,
+    StatusAutoscaling,
+)
+from together_operator.resource.times import format_time
+
+MAX_AMBIGUOUS = 3
+"""Attempts without a clear answer, after which a person is asked."""
+
+KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
+"""Refusals that are about the key: another key is reason enough to try again."""
+
+PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
+"""Refusals that may pass without a change of the resource."""
+
+
+def write_down(case: Case) -> Decision | None:
+    """Record what Together answered to a POST, before anything else happens.
+
+    Args:
+        case: The resource.
+
+    Returns:
+        The step, or `None` if there is no answer to record.
+    """
+    answer, operation = case.memory.answer, case.operation
+    if answer is None or operation is None or answer.nonce != operation.nonce:
+        return None
+    if case.record.endpoint_id is not None or operation.phase is not OperationPhase.OPEN:
+        return None
+    match answer.outcome:
+        case Done(endpoint=Endpoint() as endpoint):
+            return case.step(
+                Record(_made(case, operation, answer.order, endpoint)),
+                Reason.CREATING,
+                f"Together accepted the order as {endpoint.id}",
+            )
+        case Refused(reason=reason, message=message):
+            refusal = Refusal(reason=reason, message=message, generation=case.desired.generation)
+            refused = operation.model_copy(
+                update={"phase": OperationPhase.REFUSED, "refusal": refusal}
+            )
+            return case.step(
+                Record(case.record.model_copy(update={"operation": refused})), reason, message
+            )
+        case _:
+            return None
+
+
+def create(case: Case) -> Decision:
+    """The way from nothing to a recorded endpoint.
+
+    Args:
+        case: The resource, without a recorded endpoint.
+    """
+    operation, unresolved = case.operation, case.unresolved
+    if unresolved is None:
+        if operation is None:
+            return _attempt(case)
+        return _after_refusal(case, operation)
+    if operation is not None and case.nothing_sent:
+        return _send(case, operation)
+    verdict = settle(case, (unresolved,))
+    if isinstance(verdict, Decision):
+        return verdict
+    if verdict.found:
+        return claim(case, verdict)
+    if operation is None:
+        return _attempt(case)
+    return _next_attempt(case, operation, chosen=verdict.chosen)
+
+
+def claim(case: Case, verdict: Settled) -> Decision:
+    """Take what carries our mark: the oldest is ours, the proven rest goes (rule 8).
+
+    Args:
+        case: The resource.
+        verdict: What settling found, at least one endpoint.
+    """
+    first, *rest = verdict.found
+    operation = case.operation or _operation(case, first.nonce or case.observed.nonce)
+    proven = {operation.nonce, *operation.open}
+    extras = tuple(found.id for found in rest if found.nonce in proven)
+    accounted = {first.nonce, *(found.nonce for found in rest)}
+    done = operation.model_copy(
+        update={
+            "phase": OperationPhase.DONE,
+            "nonce": first.nonce or operation.nonce,
+            "open": tuple(sorted(proven - accounted)) if first.nonce else operation.open,
+            "removing": extras,
+            "refusal": None,
+        }
+    )
+    status = case.record.model_copy(
+        update={"operation": done, "endpoint_id": first.id, "api": case.observed.api}
+    )
+    return case.step(
+        Record(status), Reason.CLAIMING, f"Took over {first.id}, which an earlier attempt made"
+    )
+
+
+def _made(case: Case, operation: Operation, order: Order, endpoint: Endpoint) -> Status:
+    """The record of an endpoint that Together acknowledged."""
+    marked = Marker.parse(endpoint.display_name) is not None
+    done = operation.model_copy(
+        update={
+            "phase": OperationPhase.DONE,
+            "refusal": None,
+            "markers_lost": None if marked else True,
+        }
+    )
+    speculative = {None: None, True: "Enabled", False: "Disabled"}[order.speculative_decoding]
+    return case.record.model_copy(
+        update={
+            "operation": done,
+            "endpoint_id": endpoint.id,
+            "api": case.observed.api,
+            "applied": Applied(
+                display_name=order.display_name,
+                autoscaling=StatusAutoscaling(
+                    min_replicas=order.bounds.min, max_replicas=order.bounds.max
+                ),
+                inactive_timeout_minutes=order.inactive_timeout_minutes,
+                speculative_decoding=speculative,
+                availability_zone=order.availability_zone,
+                state=State.STARTED if order.started else State.STOPPED,
+            ),
+        }
+    )
+
+
+def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decision:
+    """Everything that has to be true before a POST, one step at a time (rule 1).
+
+    Args:
+        case: The resource.
+        open_: Earlier nonces that may yet take effect.
+        counted: How many attempts had no clear answer so far.
+    """
+    desired, observed = case.desired, case.observed
+    user = observed.keys.user
+    if desired.spec.suspend:
+        return case.wait(
+            Reason.SUSPENDED,
+            "Nothing is created while spec.suspend is true",
+        )
+    if user is None:
+        trouble = case.key_trouble
+        reason = trouble.reason if trouble else Reason.SECRET_MISSING
+        message = trouble.message if trouble else "There is no key to create it with"
+        return case.wait(reason, message, cause=reason)
+    if open_ and case.operation is not None and case.operation.credential != user:
+        return case.wait(
+            Reason.CREDENTIAL_MISMATCH,
+            "An earlier create request with another key may yet take effect, and this key cannot"
+            " tell. Put the former key back into the Secret, or, if nothing is left at Together,"
+            f" set the annotation {names.CLAIM} to 'none'",
+        )
+    if observed.forbidden is not None:
+        return case.wait(Reason.NOT_ALLOWED, observed.forbidden)
+    if observed.keys.held != user:
+        return case.step(KeepKey(user), Reason.CREATING, "Keeping a copy of the key")
+    if not case.held or desired.owner_uid != desired.uid:
+        return case.step(Prepare(), Reason.CREATING, "Taking responsibility for the resource")
+    if observed.poll is None or observed.poll.credential != user:
+        return case.read(
+            List(user, float("-inf")), Reason.CREATING, "Asking Together for its clock"
+        )
+    operation = _operation(case, observed.nonce).model_copy(
+        update={"attempts": counted, "open": open_}
+    )
+    if open_ and case.operation is not None:
+        operation = operation.model_copy(update={"date": case.operation.date})
+    return case.step(
+        Record(case.record.model_copy(update={"operation": operation})),
+        Reason.CREATING,
+        "Ordering the endpoint from Together",
+    )
+
+
+def _operation(case: Case, nonce: str) -> Operation:
+    poll = case.observed.poll
+    return Operation(
+        phase=OperationPhase.OPEN,
+        uid=case.desired.uid,
+        cluster=case.observed.cluster,
+        credential=case.credential or "",
+        nonce=nonce,
+        date=format_time(poll.date if poll is not None else case.desired.created_at),
+    )
+
+
+def _send(case: Case, operation: Operation) -> Decision:
+    """POST under the record that this process has just written, while it is fresh (rule 4)."""
+    fence = case.memory.fence
+    keys = case.observed.keys
+    fresh = fence is not None and case.now - fence.began <= case.timing.fence
+    if not fresh or keys.user != operation.credential or keys.held != operation.credential:
+        return _attempt(case, operation.open, operation.attempts)
+    marker = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
+    started = case.desired.started and not case.observed.creates_stopped
+    order = case.desired.order(marker, started=started)
+    return case.read(
+        Create(operation.credential, operation.nonce, order),
+        Reason.CREATING,
+        "Ordering the endpoint from Together",
+    )
+
+
+def _next_attempt(case: Case, operation: Operation, *, chosen: bool) -> Decision:
+    """After an attempt that made nothing (rule 9)."""
+    if chosen:
+        settled = operation.model_copy(
+            update={"phase": OperationPhase.REFUSED, "open": (), "attempts": 0, "refusal": None}
+        )
+        return case.step(
+            Record(case.record.model_copy(update={"operation": settled})),
+            Reason.CREATING,
+            f"The annotation {names.CLAIM} says that nothing was made",
+        )
+    if case.observed.markers_lost:
+        return _still_claiming(
+            case,
+            operation,
+            Reason.MARKERS_LOST,
+            "A create request had no clear answer, and Together does not return display names as"
+            " they were sent, so that its result cannot be recognised. Look at the account, then"
+            f" set the annotation {names.CLAIM} to the endpoint's id, or to 'none'",
+        )
+    counted = operation.attempts + 1
+    if counted >= MAX_AMBIGUOUS:
+        return _still_claiming(
+            case,
+            operation,
+            Reason.ATTEMPTS_EXHAUSTED,
+            f"{counted} create requests in a row had no clear answer, and nothing they made is to"
+            " be seen. Look at the account and at Together's status, then set the annotation"
+            f" {names.CLAIM} to an endpoint's id, or to 'none' to try again",
+        )
+    return _attempt(case, (*operation.open, operation.nonce), counted)
+
+
+def _still_claiming(case: Case, operation: Operation, reason: Reason, message: str) -> Decision:
+    """A person is asked, and looking goes on meanwhile."""
+    scan = case.memory.scan
+    due = case.now if scan is None else scan.sent_at + case.timing.lag
+    if case.now >= due:
+        return case.read(look(case, operation.credential, case.now), reason, message)
+    return case.wait(reason, message, due - case.now)
+
+
+def _after_refusal(case: Case, operation: Operation) -> Decision:
+    """Try again if something changed, or if the refusal may have passed by itself."""
+    refusal = operation.refusal
+    again = (operation.open, operation.attempts)
+    if refusal is None or refusal.generation != case.desired.generation or case.asked_again:
+        return _attempt(case, *again)
+    reason = Reason(refusal.reason)
+    if reason not in PASSING:
+        return case.wait(reason, refusal.message)
+    if reason in KEY_REFUSALS and case.observed.keys.user not in (None, operation.credential):
+        return _attempt(case, *again)
+    rejection = case.memory.rejection
+    at, count, asked = case.memory.born, 1, None
+    if rejection is not None and rejection.verb == "create":
+        at, count = rejection.at, rejection.count
+        asked = rejection.what.retry_after if isinstance(rejection.what, Refused) else None
+    due = at + case.backoff(count, asked)
+    if case.now >= due:
+        return _attempt(case, *again)
+    cause = reason if reason in KEY_REFUSALS else None
+    return case.wait(reason, refusal.message, due - case.now, cause=cause)

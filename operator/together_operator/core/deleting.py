@@ -1,0 +1,281 @@
+"""Delete: what has to be true before the resource may go.
+
+A deletion promises that nothing is left behind and nothing will still come to life (I2). So it
+first settles what is unresolved, then carries out the policy, then looks whether anything with
+our mark is left.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.creating import claim
+from together_operator.core.removing import newly_proven, remove
+from together_operator.core.scan import Found
+from together_operator.core.settling import look, settle
+from together_operator.core.steps import Decision, Finish, Get, List, Stop
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Absent, Phase, Refused
+from together_operator.resource.spec import DeletionPolicy
+from together_operator.resource.status import OperationPhase
+
+UNRESOLVED = "unresolved"
+"""The answer that lets go of attempts whose outcome nobody knows."""
+
+
+def delete(case: Case) -> Decision:
+    """One step towards the finalizer coming off.
+
+    Args:
+        case: The resource, being deleted and still held by our finalizer.
+    """
+    policy = case.desired.policy(adopted=bool(case.record.adopted))
+    if case.desired.spec.suspend and policy is not DeletionPolicy.RETAIN:
+        return case.wait(
+            Reason.DELETION_SUSPENDED,
+            "Deleted while suspended: the endpoint is left as it is and the resource stays. Set"
+            " spec.suspend to false to go on, or spec.deletionPolicy to Retain to let go of it",
+        )
+    if _untouched(case):
+        return _finish(case)
+    blocked = _without_key(case)
+    if blocked is not None:
+        return blocked
+    return (
+        _settle(case)
+        or _carry_out(case, policy)
+        or _extras(case)
+        or _last_look(case, policy)
+        or _finish(case)
+    )
+
+
+def _untouched(case: Case) -> bool:
+    """Whether it is certain that no attempt ever reached Together."""
+    operation = case.operation
+    if operation is None:
+        return not case.record_lost
+    nothing_left = case.record.endpoint_id is None and not operation.removing
+    if operation.open or not nothing_left:
+        return False
+    return operation.phase is OperationPhase.REFUSED or case.nothing_sent
+
+
+def _finish(case: Case) -> Decision:
+    operation = case.operation
+    nonces = case.open
+    if operation is not None and case.unresolved == operation.nonce and not case.nothing_sent:
+        nonces = (*nonces, operation.nonce)
+    step = Finish(nonces, operation.credential if operation else None)
+    return case.step(step, Reason.DELETING, "Nothing is left at Together; letting the resource go")
+
+
+def _released(case: Case, what: str) -> bool:
+    return what in case.desired.release
+
+
+def _blocked(case: Case, why: str, release: str, after: float | None = None) -> Decision:
+    return case.wait(
+        Reason.DELETION_BLOCKED,
+        f"{why}. To let the resource go regardless, and look after the endpoint yourself, set the"
+        f" annotation {names.RELEASE} to '{release}'",
+        after,
+    )
+
+
+def _responsibility(case: Case) -> str:
+    return case.record.endpoint_id or UNRESOLVED
+
+
+def _without_key(case: Case) -> Decision | None:
+    """Without a key nothing can be confirmed; say what would help."""
+    if case.credential is not None or _released(case, _responsibility(case)):
+        return None
+    trouble = case.observed.keys.trouble
+    why = trouble.message if trouble else "There is no key"
+    what = case.record.endpoint_id or "an endpoint that an attempt may have made"
+    return _blocked(case, f"{why}, so {what} cannot be removed", _responsibility(case))
+
+
+def _telling(case: Case, decision: Decision) -> Decision:
+    """Turn trouble on the way into what a person who deletes has to know."""
+    situation = decision.situation
+    cause = situation.cause
+    if cause is None:
+        if situation.reason in (Reason.CREDENTIAL_MISMATCH, Reason.SECRET_MISSING):
+            return _blocked(case, situation.message, _responsibility(case), _after(decision))
+        return decision
+    lasting = cause not in (Reason.UNREACHABLE, Reason.RATE_LIMITED)
+    if lasting or case.observed.unsynced >= case.timing.grace:
+        blocked = _blocked(case, situation.message, _responsibility(case), _after(decision))
+        return case.wait(
+            blocked.situation.reason, blocked.situation.message, _after(decision), cause=cause
+        )
+    return case.wait(
+        Reason.DELETING, f"Deleting; {situation.message}", _after(decision), cause=cause
+    )
+
+
+def _after(decision: Decision) -> float | None:
+    after: float | None = getattr(decision.step, "after", None)
+    return after
+
+
+def _settle(case: Case) -> Decision | None:
+    """An unfinished create is resolved first."""
+    if case.nothing_sent and not case.open:
+        return None
+    unresolved = None if case.nothing_sent else case.unresolved
+    subjects = tuple(filter(None, (unresolved, *case.open)))
+    if not subjects or _released(case, UNRESOLVED):
+        return None
+    if unresolved is None and case.record.endpoint_id is not None:
+        return _settle_open(case, subjects)
+    verdict = settle(case, subjects)
+    if isinstance(verdict, Decision):
+        return _telling(case, verdict)
+    if verdict.found and case.record.endpoint_id is None:
+        return claim(case, verdict)
+    return None
+
+
+def _settle_open(case: Case, subjects: tuple[str, ...]) -> Decision | None:
+    """Open nonces beside a recorded endpoint need their time as well."""
+    began = max((case.memory.since(subject) or case.now) for subject in subjects)
+    due = began + case.timing.settle
+    if case.now >= due:
+        return None
+    return case.wait(
+        Reason.DELETING,
+        "Deleting; an earlier create request may yet take effect, waiting for it",
+        due - case.now,
+    )
+
+
+def _carry_out(case: Case, policy: DeletionPolicy) -> Decision | None:
+    """Do to the recorded endpoint what the policy says."""
+    endpoint_id = case.record.endpoint_id
+    if endpoint_id is None or policy is DeletionPolicy.RETAIN:
+        return None
+    if _released(case, endpoint_id) or case.observed.rival is not None:
+        return None
+    if policy is DeletionPolicy.DELETE:
+        decision = remove(case, endpoint_id, Reason.DELETING)
+    else:
+        decision = _stopped(case, endpoint_id)
+    return None if decision is None else _telling(case, decision)
+
+
+def _stopped(case: Case, endpoint_id: str) -> Decision | None:
+    """Stop is finished at STOPPED, ERROR or gone."""
+    credential = case.credential or ""
+    poll = case.observed.poll
+    message = f"Stopping {endpoint_id} at Together, as spec.deletionPolicy says"
+    if poll is None or poll.credential != credential:
+        return case.read(List(credential, float("-inf")), Reason.DELETING, message)
+    if case.missing(endpoint_id):
+        if case.gone(endpoint_id):
+            return None
+        return remove_confirmation(case, endpoint_id)
+    endpoint = case.endpoint
+    if endpoint is None:
+        return case.read(Get(credential, endpoint_id), Reason.DELETING, message)
+    if endpoint.phase in (Phase.STOPPED, Phase.FAILED):
+        return None
+    rejection = case.memory.rejection
+    if rejection is not None and rejection.verb == "stop":
+        what = rejection.what
+        asked = None if isinstance(what, Absent) else what.retry_after
+        due = rejection.at + case.backoff(rejection.count, asked)
+        if case.now < due:
+            if isinstance(what, Absent):
+                return case.wait(Reason.DELETING, message, due - case.now)
+            if isinstance(what, Refused) and not what.retryable:
+                return _blocked(
+                    case,
+                    f"Together refuses to stop {endpoint_id}: {what.message}",
+                    endpoint_id,
+                    due - case.now,
+                )
+            return case.wait(what.reason, what.message, due - case.now, cause=what.reason)
+    sent = case.memory.sent
+    if endpoint.phase is Phase.STOPPING or (
+        sent is not None and sent.verb == "stop" and case.now < sent.at + case.timing.repeat
+    ):
+        return case.wait(Reason.DELETING, message, case.timing.repeat)
+    return case.step(Stop(credential, endpoint_id, drift=False), Reason.DELETING, message)
+
+
+def remove_confirmation(case: Case, endpoint_id: str) -> Decision | None:
+    """Confirm an absence without sending a DELETE."""
+    absence = case.memory.absence(endpoint_id)
+    assert absence is not None  # noqa: S101
+    message = f"{endpoint_id} is not listed; making sure that it is gone"
+    credential = case.credential or ""
+    if absence.not_found is None:
+        return case.read(Get(credential, endpoint_id), Reason.DELETING, message)
+    due = absence.first + case.timing.lag
+    if case.now >= due:
+        return case.read(List(credential, due), Reason.DELETING, message)
+    return case.wait(Reason.DELETING, message, due - case.now)
+
+
+def _extras(case: Case) -> Decision | None:
+    operation = case.operation
+    for endpoint_id in operation.removing if operation else ():
+        if _released(case, endpoint_id):
+            continue
+        decision = remove(case, endpoint_id, Reason.DELETING)
+        if decision is not None:
+            return _telling(case, decision)
+    return None
+
+
+def _last_look(case: Case, policy: DeletionPolicy) -> Decision | None:
+    """Never finish while anything listed carries our uid."""
+    operation, credential = case.operation, case.credential
+    if _released(case, _responsibility(case)) or credential is None:
+        return None
+    scan = case.memory.scan
+    earliest = _looked_enough(case)
+    if scan is None or scan.credential != credential or scan.sent_at < earliest:
+        decision = case.read(
+            look(case, credential, earliest), Reason.DELETING, "Looking whether anything is left"
+        )
+        return _telling(case, decision)
+    kept = {case.record.endpoint_id} if policy is not DeletionPolicy.DELETE else set()
+    if case.observed.rival is not None:
+        kept.add(case.record.endpoint_id)
+    left = [found for found in scan.ours if not _settled_away(case, found, kept)]
+    if not left:
+        return None
+    proven = newly_proven(case, left)
+    if proven is not None:
+        return proven
+    found = left[0]
+    removing = operation is not None and found.id in operation.removing
+    if removing or case.now >= scan.sent_at + case.timing.lag:
+        return case.read(
+            look(case, credential, case.now), Reason.DELETING, "Looking whether anything is left"
+        )
+    return _blocked(
+        case,
+        f"{found.id} carries this resource's mark, but no request on record made it, so it is not"
+        " deleted. Delete it at Together if it is not needed",
+        found.id,
+        scan.sent_at + case.timing.lag - case.now,
+    )
+
+
+def _settled_away(case: Case, found: Found, kept: set[str | None]) -> bool:
+    return found.id in kept or case.gone(found.id) or _released(case, found.id)
+
+
+def _looked_enough(case: Case) -> float:
+    """The time at which the last look must have been sent, at the earliest."""
+    earliest = case.memory.born
+    endpoint_id = case.record.endpoint_id
+    absence = case.memory.absence(endpoint_id) if endpoint_id else None
+    if absence is not None:
+        earliest = max(earliest, absence.first)
+    return earliest

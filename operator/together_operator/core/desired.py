@@ -1,0 +1,122 @@
+"""What the resource says: a person's wish, and the answers that a person gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from together_operator.core.marker import Marker
+from together_operator.resource.remote import Bounds, Change, Order
+from together_operator.resource.spec import DeletionPolicy, Spec, SpeculativeDecoding, State
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One reading of the resource, status apart.
+
+    Attributes:
+        namespace: Its namespace.
+        name: Its name.
+        uid: Its identity: what everything remote is bound to.
+        generation: Counts changes of the spec.
+        resource_version: Of this reading.
+        created_at: creationTimestamp in unix seconds (Kubernetes' clock).
+        deleting: Whether it is being deleted.
+        held: Whether our finalizer is on it.
+        owner_uid: The uid that our annotation names, if it is there.
+        spec: What is asked for.
+        claim: A person's answer to `InconclusiveScan`.
+        restored_copy: A person's answer to `RestoredCopy`.
+        release: A person's answers to `DeletionBlocked`.
+        reconcile_requested_at: A person's wish to look again.
+        restart_requested_at: A person's wish to start again.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: float
+    deleting: bool
+    held: bool
+    owner_uid: str | None
+    spec: Spec
+    claim: str | None = None
+    restored_copy: str | None = None
+    release: frozenset[str] = frozenset()
+    reconcile_requested_at: str | None = None
+    restart_requested_at: str | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it is to run."""
+        return self.spec.state is State.STARTED
+
+    @property
+    def bounds(self) -> Bounds:
+        """Replica bounds, the absent maximum filled in."""
+        wanted = self.spec.autoscaling
+        least = wanted.min_replicas
+        return Bounds(least, least if wanted.max_replicas is None else wanted.max_replicas)
+
+    @property
+    def human_name(self) -> str:
+        """The display name without its marker."""
+        return self.spec.display_name or f"{self.namespace}/{self.name}"
+
+    def policy(self, *, adopted: bool) -> DeletionPolicy:
+        """What becomes of the endpoint when the resource goes.
+
+        Args:
+            adopted: Whether the endpoint was there before the resource.
+        """
+        if self.spec.deletion_policy is not None:
+            return self.spec.deletion_policy
+        return DeletionPolicy.RETAIN if adopted else DeletionPolicy.DELETE
+
+    def order(self, marker: Marker, *, started: bool) -> Order:
+        """Everything that a create sends.
+
+        Args:
+            marker: The attempt's mark.
+            started: Whether it is to run at once.
+        """
+        speculative = {
+            SpeculativeDecoding.AUTO: None,
+            SpeculativeDecoding.ENABLED: True,
+            SpeculativeDecoding.DISABLED: False,
+        }[self.spec.speculative_decoding]
+        return Order(
+            model=self.spec.model,
+            hardware=self.spec.hardware,
+            bounds=self.bounds,
+            display_name=marker.write(self.human_name),
+            started=started,
+            inactive_timeout_minutes=self.spec.inactive_timeout_minutes,
+            speculative_decoding=speculative,
+            availability_zone=self.spec.availability_zone,
+        )
+
+    def change(
+        self,
+        marker: Marker | None,
+        *,
+        display_name: str,
+        bounds: Bounds,
+        inactive_timeout_minutes: int | None,
+    ) -> Change:
+        """What an update has to send, given what is there.
+
+        Args:
+            marker: The mark to keep in the name; `None` leaves the name alone.
+            display_name: The name that Together has.
+            bounds: The bounds that Together has.
+            inactive_timeout_minutes: The minutes that Together last acknowledged, if known.
+        """
+        name = display_name if marker is None else marker.write(self.human_name)
+        minutes = self.spec.inactive_timeout_minutes
+        return Change(
+            display_name=name if name != display_name else None,
+            bounds=self.bounds if self.bounds != bounds else None,
+            inactive_timeout_minutes=minutes if minutes != inactive_timeout_minutes else None,
+        )

@@ -1,0 +1,332 @@
+"""How a process's knowledge grows: from what it sees, and from what came of its steps.
+
+Pure like the decisions, and kept apart from them, so that the very code that ships can be driven
+through crashes, lost replies and stale views by a test that plays the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from together_operator.core.case import Case, merge
+from together_operator.core.memory import (
+    Absence,
+    Answer,
+    Fence,
+    Memory,
+    Rejection,
+    Seen,
+    Sent,
+    Trouble,
+    Vetting,
+)
+from together_operator.core.observed import Poll
+from together_operator.core.scan import Scan
+from together_operator.core.steps import (
+    Create,
+    Delete,
+    FindOwner,
+    Get,
+    List,
+    Look,
+    Prepare,
+    Probe,
+    Record,
+    Start,
+    Step,
+    Stop,
+    Update,
+    Vet,
+)
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import (
+    Absent,
+    Ambiguous,
+    Done,
+    Endpoint,
+    NotSent,
+    Phase,
+    Refused,
+    Unavailable,
+)
+from together_operator.resource.spec import State
+from together_operator.resource.status import (
+    Applied,
+    Operation,
+    OperationPhase,
+    StatusAutoscaling,
+)
+
+Outcome = (
+    Done
+    | Refused
+    | Ambiguous
+    | NotSent
+    | Absent
+    | Unavailable
+    | Endpoint
+    | Scan
+    | Poll
+    | bool
+    | str
+    | None
+)
+
+_SCANS_KEPT = 8
+
+
+def notice(case: Case) -> Memory:
+    """Take in what stands before us, before anything is decided.
+
+    Args:
+        case: The resource now; its memory is the one to grow.
+
+    Returns:
+        The grown memory.
+    """
+    memory = case.memory
+    if memory.looked_with != case.credential:
+        memory = replace(
+            memory, looked_with=case.credential, absences=(), empties=(), scan=None, trouble=None
+        )
+    known = dict(memory.first_sight)
+    unresolved = case.unresolved
+    subjects = ([unresolved] if unresolved else []) + list(case.open)
+    memory = replace(
+        memory,
+        first_sight=tuple((subject, known.get(subject, case.now)) for subject in subjects),
+        absences=tuple(_absences(case, memory)),
+    )
+    endpoint = replace_memory(case, memory).endpoint
+    phase = endpoint.phase if endpoint else Phase.UNKNOWN
+    if phase not in (Phase.STARTED, Phase.UNKNOWN):
+        memory = replace(memory, answered=False)
+    if phase is not Phase.PENDING:
+        memory = replace(memory, queued_since=None)
+    elif memory.queued_since is None:
+        memory = replace(memory, queued_since=case.now)
+    return memory
+
+
+def replace_memory(case: Case, memory: Memory) -> Case:
+    """The same case with another memory."""
+    return replace(case, observed=replace(case.observed, memory=memory))
+
+
+def _absences(case: Case, memory: Memory) -> Iterable[Absence]:
+    tracked = list(case.operation.removing) if case.operation else []
+    if case.record.endpoint_id is not None:
+        tracked.append(case.record.endpoint_id)
+    poll = case.observed.poll
+    for endpoint_id in tracked:
+        absence = memory.absence(endpoint_id)
+        if poll is None or poll.credential != case.credential:
+            if absence is not None:
+                yield absence
+            continue
+        seen = memory.seen
+        shown_since = (
+            seen is not None and seen.endpoint.id == endpoint_id and seen.at >= poll.sent_at
+        )
+        if endpoint_id in poll.lines:
+            if absence is not None and absence.last > poll.sent_at:
+                yield absence
+        elif absence is not None:
+            yield replace(absence, last=max(absence.last, poll.sent_at))
+        elif not shown_since:
+            yield Absence(endpoint_id, poll.sent_at, poll.sent_at)
+
+
+def begin(memory: Memory, step: Step) -> Memory:
+    """Note what cannot be taken back, before the step is taken.
+
+    Args:
+        memory: What is known.
+        step: The step that is about to be taken.
+    """
+    if isinstance(step, Create) and memory.fence is not None:
+        return replace(memory, fence=replace(memory.fence, posted=True))
+    return memory
+
+
+def learn(case: Case, step: Step, outcome: Outcome, began: float, now: float) -> Memory:
+    """Take in what came of a step.
+
+    Args:
+        case: The resource as the step was decided on, with the memory after `begin`.
+        step: The step.
+        outcome: What came of it.
+        began: Monotonic seconds just before it.
+        now: Monotonic seconds after it.
+
+    Returns:
+        The grown memory.
+    """
+    memory = case.memory
+    if isinstance(outcome, Unavailable) and isinstance(step, List | Look | Get | Vet):
+        count = memory.trouble.count + 1 if memory.trouble else 1
+        return replace(memory, trouble=Trouble(outcome, now, count))
+    match step:
+        case List():
+            return replace(memory, trouble=None)
+        case Look() if isinstance(outcome, Scan):
+            return _scanned(memory, outcome)
+        case Get(endpoint_id=endpoint_id):
+            return _read(replace(memory, trouble=None), case, endpoint_id, outcome, now)
+        case Vet(credential=credential):
+            assert isinstance(outcome, Endpoint | Absent)  # noqa: S101
+            return replace(memory, trouble=None, vetting=Vetting(credential, outcome, now))
+        case Probe():
+            answered = isinstance(outcome, Done)
+            return replace(memory, answered=answered, probed_at=now)
+        case FindOwner(uid=uid):
+            return replace(memory, owner_lives=(uid, bool(outcome)))
+        case Prepare() if isinstance(outcome, str):
+            return replace(memory, prepared=outcome)
+        case Record(status=status):
+            return _recorded(memory, status.operation, began)
+        case Create():
+            return _created(memory, step, outcome, now)
+        case Update() | Start() | Stop() | Delete():
+            return _written(memory, case, step, outcome, now)
+        case _:
+            return memory
+
+
+def _scanned(memory: Memory, scan: Scan) -> Memory:
+    silent = scan.conclusive and not scan.ours
+    empties = (*memory.empties, scan.sent_at)[-_SCANS_KEPT:] if silent else ()
+    return replace(memory, scan=scan, empties=empties, trouble=None)
+
+
+def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: float) -> Memory:
+    if isinstance(outcome, Endpoint):
+        memory = replace(
+            memory, absences=tuple(a for a in memory.absences if a.endpoint_id != endpoint_id)
+        )
+        if endpoint_id != case.record.endpoint_id:
+            return memory
+        return replace(
+            memory,
+            seen=Seen(outcome, now),
+            details_at=now,
+            refreshed_for=case.desired.reconcile_requested_at,
+        )
+    absences = tuple(
+        replace(a, not_found=now) if a.endpoint_id == endpoint_id else a for a in memory.absences
+    )
+    return replace(memory, absences=absences, refreshed_for=case.desired.reconcile_requested_at)
+
+
+def _recorded(memory: Memory, operation: Operation | None, began: float) -> Memory:
+    if operation is None:
+        return memory
+    fence = memory.fence
+    if operation.phase is OperationPhase.OPEN and (fence is None or fence.nonce != operation.nonce):
+        return replace(memory, fence=Fence(operation.nonce, began), answer=None, prepared=None)
+    return replace(memory, answer=None, prepared=None)
+
+
+def _created(memory: Memory, step: Create, outcome: Outcome, now: float) -> Memory:
+    nonce = step.nonce
+    assert isinstance(outcome, Done | Refused | Ambiguous | NotSent)  # noqa: S101
+    if isinstance(outcome, NotSent):
+        fence = memory.fence
+        trouble = Trouble(
+            Unavailable(Reason.UNREACHABLE, outcome.message),
+            now,
+            memory.trouble.count + 1 if memory.trouble else 1,
+        )
+        return replace(
+            memory, fence=replace(fence, posted=False) if fence else None, trouble=trouble
+        )
+    first_sight = tuple(
+        (subject, now if subject == nonce else at) for subject, at in memory.first_sight
+    )
+    memory = replace(
+        memory, answer=Answer(nonce, step.order, outcome), first_sight=first_sight, trouble=None
+    )
+    if isinstance(outcome, Done) and outcome.endpoint is not None:
+        return replace(memory, seen=Seen(outcome.endpoint, now), details_at=now, answered=False)
+    if isinstance(outcome, Refused):
+        return _rejected(memory, "create", nonce, outcome, now)
+    return memory
+
+
+def _rejected(
+    memory: Memory, verb: str, subject: str, what: Refused | Unavailable | Absent, now: float
+) -> Memory:
+    old = memory.rejection
+    same = old is not None and old.verb == verb and (verb == "create" or old.subject == subject)
+    count = old.count + 1 if old is not None and same else 1
+    return replace(memory, rejection=Rejection(verb, subject, what, now, count))
+
+
+def subject_of(case: Case, step: Step) -> tuple[str, str]:
+    """What a write is about: the same subject is not sent twice without a reason.
+
+    Args:
+        case: The resource.
+        step: A write to an endpoint.
+
+    Returns:
+        The verb, and the subject.
+    """
+    wish = f"{case.desired.generation}/{case.desired.restart_requested_at or ''}"
+    match step:
+        case Update(endpoint_id=endpoint_id, change=change):
+            return "update", f"{endpoint_id}/{change}"
+        case Start(endpoint_id=endpoint_id):
+            return "start", f"{endpoint_id}/{wish}"
+        case Stop(endpoint_id=endpoint_id):
+            return "stop", endpoint_id
+        case Delete(endpoint_id=endpoint_id):
+            return "delete", endpoint_id
+        case _:
+            return "", ""
+
+
+def _written(
+    memory: Memory,
+    case: Case,
+    step: Update | Start | Stop | Delete,
+    outcome: Outcome,
+    now: float,
+) -> Memory:
+    verb, subject = subject_of(case, step)
+    if isinstance(step, Start) and isinstance(outcome, Done | Refused):
+        memory = replace(memory, restarted_for=case.desired.restart_requested_at)
+    if isinstance(step, Delete) and isinstance(outcome, Absent):
+        memory = _read(memory, case, step.endpoint_id, outcome, now)
+        return replace(memory, sent=Sent(verb, subject, now), rejection=None)
+    if not isinstance(outcome, Done):
+        assert isinstance(outcome, Refused | Unavailable | Absent)  # noqa: S101
+        return _rejected(memory, verb, subject, outcome, now)
+    memory = replace(memory, sent=Sent(verb, subject, now), rejection=None)
+    if outcome.endpoint is not None and outcome.endpoint.id == case.record.endpoint_id:
+        memory = replace(memory, seen=Seen(outcome.endpoint, now), details_at=now)
+    return _acknowledged(memory, step)
+
+
+def _acknowledged(memory: Memory, step: Update | Start | Stop | Delete) -> Memory:
+    match step:
+        case Update(change=change):
+            bounds = change.bounds
+            applied = Applied(
+                display_name=change.display_name,
+                autoscaling=None
+                if bounds is None
+                else StatusAutoscaling(min_replicas=bounds.min, max_replicas=bounds.max),
+                inactive_timeout_minutes=change.inactive_timeout_minutes,
+            )
+        case Start():
+            applied = Applied(state=State.STARTED)
+        case Stop():
+            applied = Applied(state=State.STOPPED)
+        case _:
+            return memory
+    known = memory.acknowledged
+    if known is not None and known[0] == step.endpoint_id:
+        applied = merge(known[1], applied)
+    return replace(memory, acknowledged=(step.endpoint_id, applied))

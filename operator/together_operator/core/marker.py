@@ -1,0 +1,75 @@
+"""The mark of ownership: the only thing that can be written on an endpoint.
+
+The first generation of the API has no tags and makes its own ids. The display name is the one
+field that comes back, so the proof that an endpoint is ours is a suffix of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+NAME_LIMIT = 63
+"""The longest display name ever sent, in characters."""
+
+PATTERN = r" tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
+"""What no person may write into a display name."""
+
+_SUFFIX = re.compile(r" tep-([a-z2-7]{6})-([a-z2-7]{12})-([a-z2-7]{4})$")
+
+
+def _digest(text: str, length: int) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:length]
+
+
+def cluster_tag(cluster: str) -> str:
+    """The six letters that stand for a cluster id."""
+    return _digest(cluster, 6)
+
+
+def owner_tag(uid: str) -> str:
+    """The twelve letters that stand for a resource's uid."""
+    return _digest(uid, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Cluster and owner prove ownership; the nonce tells which attempt made the endpoint.
+
+    Attributes:
+        cluster: Six letters.
+        owner: Twelve letters.
+        nonce: Four letters, one draw per attempt.
+    """
+
+    cluster: str
+    owner: str
+    nonce: str
+
+    @classmethod
+    def of(cls, cluster: str, uid: str, nonce: str) -> Marker:
+        """The marker of one attempt.
+
+        Args:
+            cluster: The cluster id.
+            uid: The resource's uid.
+            nonce: Four lower-case base32 letters.
+        """
+        return cls(cluster_tag(cluster), owner_tag(uid), nonce)
+
+    @classmethod
+    def parse(cls, display_name: str) -> Marker | None:
+        """Read the marker off a display name, if it carries one."""
+        match = _SUFFIX.search(display_name)
+        return cls(*match.groups()) if match else None
+
+    def write(self, human: str) -> str:
+        """Append the marker, cutting the human part and never the marker.
+
+        Args:
+            human: What a person wants to read.
+        """
+        suffix = f" tep-{self.cluster}-{self.owner}-{self.nonce}"
+        return human[: NAME_LIMIT - len(suffix)].rstrip() + suffix

@@ -1,0 +1,184 @@
+"""What one process knows of one resource and writes nowhere.
+
+All of it may be lost at any moment: a process that remembers nothing waits longer, and never does
+more. That is why times in here are on the process's own monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from together_operator.core.scan import Scan
+from together_operator.resource.remote import (
+    Absent,
+    Ambiguous,
+    Done,
+    Endpoint,
+    NotSent,
+    Order,
+    Refused,
+    Unavailable,
+)
+from together_operator.resource.status import Applied
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A record that this process wrote, and when it began to.
+
+    Attributes:
+        nonce: The attempt on record.
+        began: Just before the write was sent.
+        posted: Whether its POST has been sent since.
+    """
+
+    nonce: str
+    began: float
+    posted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a POST and is not on record yet."""
+
+    nonce: str
+    order: Order
+    outcome: Done | Refused | Ambiguous | NotSent
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An endpoint that LISTs do not show.
+
+    Attributes:
+        endpoint_id: Which.
+        first: When the first LIST without it was sent.
+        last: When the latest was.
+        not_found: When a GET said so as well, if one did.
+    """
+
+    endpoint_id: str
+    first: float
+    last: float
+    not_found: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest whole picture of the endpoint, and when it was asked for."""
+
+    endpoint: Endpoint
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A read that had no answer.
+
+    Attributes:
+        what: What was seen instead.
+        at: When.
+        count: How many in a row.
+    """
+
+    what: Unavailable
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A write that Together did not carry out.
+
+    Attributes:
+        verb: Which write (`update`, `start`, `stop`, `delete`, `create`).
+        subject: What it was about; the same subject is not sent again before its time.
+        what: Together's answer.
+        at: When.
+        count: How many in a row.
+    """
+
+    verb: str
+    subject: str
+    what: Refused | Unavailable | Absent
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A write that Together accepted."""
+
+    verb: str
+    subject: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vetting:
+    """What a new key could see of the recorded endpoint."""
+
+    credential: str
+    verdict: Endpoint | Absent | Unavailable
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process knows of one resource.
+
+    Attributes:
+        born: When it first saw the resource.
+        prepared: The resourceVersion that its own finalizer write returned.
+        fence: The record that it wrote.
+        answer: The outcome that it has to write down.
+        first_sight: When it first saw each unresolved thing, or ended its POST.
+        empties: When the conclusive scans that found nothing were sent.
+        scan: The newest scan.
+        absences: Endpoints that LISTs do not show.
+        seen: The newest whole picture of the recorded endpoint.
+        answered: Whether the model answered in this run of it.
+        probed_at: When it was last asked.
+        trouble: The read that had no answer.
+        rejection: The write that was not carried out.
+        sent: The latest write that was accepted.
+        vetting: What a new key could see.
+        owner_lives: Whether the uid that the annotation names lives, once looked up.
+        queued_since: When the endpoint was first seen pending.
+        details_at: When name and bounds were last read, or are counted as read.
+        refreshed_for: The request to look again that has been followed.
+        restarted_for: The request to start again that has been followed.
+        acknowledged: What Together accepted from this process, with the endpoint's id.
+        looked_with: The identity of the key that absences and scans were seen with.
+    """
+
+    born: float
+    prepared: str | None = None
+    fence: Fence | None = None
+    answer: Answer | None = None
+    first_sight: tuple[tuple[str, float], ...] = field(default=())
+    empties: tuple[float, ...] = field(default=())
+    scan: Scan | None = None
+    absences: tuple[Absence, ...] = field(default=())
+    seen: Seen | None = None
+    answered: bool = False
+    probed_at: float | None = None
+    trouble: Trouble | None = None
+    rejection: Rejection | None = None
+    sent: Sent | None = None
+    vetting: Vetting | None = None
+    owner_lives: tuple[str, bool] | None = None
+    queued_since: float | None = None
+    details_at: float = 0.0
+    refreshed_for: str | None = None
+    restarted_for: str | None = None
+    acknowledged: tuple[str, Applied] | None = None
+    looked_with: str | None = None
+
+    def since(self, subject: str) -> float | None:
+        """When this process first saw an unresolved thing."""
+        return dict(self.first_sight).get(subject)
+
+    def absence(self, endpoint_id: str) -> Absence | None:
+        """What is known of an endpoint's absence."""
+        return next((a for a in self.absences if a.endpoint_id == endpoint_id), None)

@@ -1,0 +1,232 @@
+"""What the status says: the table of situations, and the mirror of what is true at Together.
+
+The table is a contract with kubectl, Helm, Flux and Argo CD. `Ready` says that this generation is
+carried out and that neither the operator nor a person has anything left to do; `Available` says
+that a request sent now is answered; `Stalled` says that a person must act.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from together_operator.core.case import Case
+from together_operator.core.steps import Decision, Record, Situation
+from together_operator.resource import names
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Endpoint, Phase
+from together_operator.resource.status import (
+    Condition,
+    Inference,
+    Price,
+    Status,
+    StatusAutoscaling,
+)
+from together_operator.resource.times import format_time
+
+_KEEP = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table; `None` keeps what a condition says.
+
+    Attributes:
+        ready: Ready.
+        reconciling: Reconciling.
+        stalled: Stalled.
+    """
+
+    ready: bool | None
+    reconciling: bool
+    stalled: bool
+
+
+_AT_WORK = Row(ready=False, reconciling=True, stalled=False)
+_AT_REST = Row(ready=True, reconciling=False, stalled=False)
+_A_PERSON = Row(ready=False, reconciling=False, stalled=True)
+_ON_HOLD = Row(ready=False, reconciling=False, stalled=False)
+_AS_BEFORE = Row(ready=_KEEP, reconciling=False, stalled=False)
+
+ROWS: dict[Reason, Row] = {
+    Reason.CREATING: _AT_WORK,
+    Reason.CLAIMING: _AT_WORK,
+    Reason.SCALING: _AT_WORK,
+    Reason.STARTING: _AT_WORK,
+    Reason.STOPPING: _AT_WORK,
+    Reason.RENAMING: _AT_WORK,
+    Reason.UPDATING: _AT_WORK,
+    Reason.PROBING: _AT_WORK,
+    Reason.WAITING_FOR_CAPACITY: _AT_WORK,
+    Reason.RATE_LIMITED: _AT_WORK,
+    Reason.UNREACHABLE: _AT_WORK,
+    Reason.SECRET_MISSING: _AT_WORK,
+    Reason.UNAUTHORIZED: _AT_WORK,
+    Reason.FORBIDDEN: _AT_WORK,
+    Reason.PAYMENT_REQUIRED: _AT_WORK,
+    Reason.SERVING: _AT_REST,
+    Reason.STOPPED: _AT_REST,
+    Reason.IDLE_STOPPED: _AT_REST,
+    Reason.STOPPED_REMOTELY: _A_PERSON,
+    Reason.V1_CLOSED: _A_PERSON,
+    Reason.INVALID_MODEL: _A_PERSON,
+    Reason.INVALID_HARDWARE: _A_PERSON,
+    Reason.INVALID_ZONE: _A_PERSON,
+    Reason.INVALID_REQUEST: _A_PERSON,
+    Reason.NOT_ALLOWED: _A_PERSON,
+    Reason.UNSUPPORTED: _A_PERSON,
+    Reason.NAME_TAKEN: _A_PERSON,
+    Reason.ENDPOINT_CONFLICT: _A_PERSON,
+    Reason.CREDENTIAL_MISMATCH: _A_PERSON,
+    Reason.RESTORED_COPY: _A_PERSON,
+    Reason.REMOTE_MISSING: _A_PERSON,
+    Reason.ATTEMPTS_EXHAUSTED: _A_PERSON,
+    Reason.INCONCLUSIVE_SCAN: _A_PERSON,
+    Reason.MARKERS_LOST: _A_PERSON,
+    Reason.ENDPOINT_FAILED: _A_PERSON,
+    Reason.CONNECTION_CONFLICT: _A_PERSON,
+    Reason.SUSPENDED: _ON_HOLD,
+    Reason.DELETING: _AT_WORK,
+    Reason.DELETION_BLOCKED: _A_PERSON,
+    Reason.DELETION_SUSPENDED: _ON_HOLD,
+}
+
+GRACED = frozenset(
+    {Reason.SECRET_MISSING, Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED}
+)
+"""Situations in which somebody may be at work already; they stall only after the grace time."""
+
+_QUIET = frozenset({Reason.UNREACHABLE, Reason.RATE_LIMITED, Reason.SUSPENDED})
+"""Situations that change nothing for a resource with no wish pending."""
+
+_BROKEN = frozenset({Reason.ENDPOINT_FAILED, Reason.STOPPED_REMOTELY, Reason.REMOTE_MISSING})
+
+
+def row(case: Case, situation: Situation) -> Row:
+    """The row of the table that a situation is in."""
+    if situation.reason in GRACED and case.observed.unsynced >= case.timing.grace:
+        return _A_PERSON
+    if situation.reason in _QUIET and not situation.pending:
+        return _AS_BEFORE
+    return ROWS[situation.reason]
+
+
+def report(
+    case: Case,
+    decision: Decision,
+    *,
+    wall: float,
+    price: Decimal | None,
+    inference_url: str,
+) -> Status:
+    """The status as it should read now.
+
+    Args:
+        case: The resource.
+        decision: What was decided about it.
+        wall: Unix seconds by this machine's clock, for the time of a condition's change.
+        price: US dollars per replica and hour, if known.
+        inference_url: Base URL under which the endpoint answers.
+    """
+    step = decision.step
+    status = step.status if isinstance(step, Record) else case.record
+    case = replace(case, status=status)
+    update: dict[str, object] = {
+        "observed_generation": case.desired.generation,
+        "selector": names.SELECTOR,
+        "conditions": _conditions(case, decision.situation, wall),
+    }
+    endpoint = case.endpoint
+    if endpoint is not None:
+        update |= _mirror(case, endpoint, inference_url)
+    if case.record.endpoint_id is not None:
+        update["applied"] = case.applied
+    else:
+        update["replicas"] = 0
+    if price is not None and case.record.endpoint_id is not None:
+        update["price"] = Price(per_replica_hour=f"{price:.2f}")
+    update |= _requests(case)
+    return status.model_copy(update=update)
+
+
+def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, object]:
+    running = endpoint.phase is Phase.STARTED
+    known = case.status
+    return {
+        "name": endpoint.name,
+        "display_name": endpoint.display_name,
+        "hardware": endpoint.hardware or known.hardware,
+        "owner": endpoint.owner or known.owner,
+        "created_at": format_time(endpoint.created_at) if endpoint.created_at else known.created_at,
+        "state": endpoint.state,
+        "autoscaling": StatusAutoscaling(
+            min_replicas=endpoint.bounds.min, max_replicas=endpoint.bounds.max
+        ),
+        "replicas": endpoint.bounds.min if running else 0,
+        "ready_replicas": endpoint.ready_replicas,
+        "inference": Inference(base_url=inference_url, model=endpoint.name),
+    }
+
+
+def _requests(case: Case) -> dict[str, object]:
+    """Which wishes of a person count as handled with this write."""
+    handled: dict[str, object] = {}
+    wish = case.desired.reconcile_requested_at
+    if wish is not None and (case.record.endpoint_id is None or case.memory.refreshed_for == wish):
+        handled["last_handled_reconcile_at"] = wish
+    restart = case.desired.restart_requested_at
+    endpoint = case.endpoint
+    if restart is not None and endpoint is not None and not case.desired.spec.suspend:
+        waiting = case.desired.started and endpoint.phase in (
+            Phase.STOPPED, Phase.FAILED, Phase.UNKNOWN
+        )  # fmt: skip
+        if not waiting or case.memory.restarted_for == restart:
+            handled["last_handled_restart_at"] = restart
+    return handled
+
+
+def _conditions(case: Case, situation: Situation, wall: float) -> tuple[Condition, ...]:
+    now = format_time(wall)
+    if situation.keep and len(case.status.conditions) == len(ConditionType):
+        return tuple(
+            c.model_copy(update={"observed_generation": case.desired.generation})
+            for c in case.status.conditions
+        )
+    line = row(case, situation)
+
+    def condition(kind: ConditionType, value: bool | None, reason: str, message: str) -> Condition:
+        old = case.condition(kind)
+        status = {True: "True", False: "False"}.get(value) if value is not None else None
+        if status is None:
+            status = old.status if old is not None else "Unknown"
+        since = old.last_transition_time if old is not None and old.status == status else now
+        if value is None and old is not None and kind is ConditionType.READY:
+            reason, message = old.reason, old.message
+        return Condition(
+            type=kind,
+            status=status,
+            observed_generation=case.desired.generation,
+            last_transition_time=since,
+            reason=reason,
+            message=message,
+        )
+
+    word, text = situation.reason.value, situation.message
+    return (
+        condition(ConditionType.READY, line.ready, word, text),
+        condition(ConditionType.RECONCILING, line.reconciling, word, text),
+        condition(ConditionType.STALLED, line.stalled, word, text),
+        condition(ConditionType.AVAILABLE, _available(case, situation), word, text),
+        condition(ConditionType.SYNCED, situation.cause is None, word, text),
+    )
+
+
+def _available(case: Case, situation: Situation) -> bool | None:
+    """As observed; kept where nothing new can be known."""
+    if situation.reason in _BROKEN:
+        return False
+    if situation.cause is not None and case.record.endpoint_id is not None:
+        return None
+    if case.endpoint is not None and case.endpoint.phase is Phase.UNKNOWN:
+        return None if case.observed.poll is None else False
+    return case.serving

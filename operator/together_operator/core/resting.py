@@ -1,0 +1,149 @@
+"""At rest: nothing differs from what the resource says, so what is so has to be told well.
+
+Most of a resource's life is spent here. Every word that a person reads in it says what is so,
+what it costs or does not cost, and what can be done about it.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.observed import Link
+from together_operator.core.steps import Decision, Probe, Publish
+from together_operator.resource import names
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Endpoint, Phase
+
+_NEW = frozenset({Reason.CREATING, Reason.CLAIMING, Reason.WAITING_FOR_CAPACITY})
+
+
+def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
+    """Nothing differs; tell what is so, and prove that it serves.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint.
+        acting: Whether anything may be sent or written.
+    """
+    trouble = _connection_trouble(case)
+    if trouble is not None:
+        return trouble
+    match endpoint.phase:
+        case Phase.FAILED:
+            return case.wait(
+                Reason.ENDPOINT_FAILED,
+                f"Together reports {endpoint.state} for {endpoint.id} and gives no cause. Set the"
+                f" annotation {names.RESTART_REQUESTED_AT} to start it again, or delete this"
+                " resource and apply it again",
+            )
+        case Phase.STOPPED if not case.desired.started:
+            return case.wait(
+                Reason.STOPPED, f"Stopped as asked; nothing is billed{_finality(case)}"
+            )
+        case Phase.STOPPED:
+            return _stopped_by_others(case, endpoint)
+        case Phase.STOPPING:
+            return case.wait(Reason.STOPPING, f"{endpoint.id} is stopping")
+        case Phase.STARTED:
+            return _started(case, endpoint, acting=acting)
+        case Phase.PENDING:
+            return _pending(case, endpoint)
+        case Phase.STARTING:
+            new = case.present_reason in _NEW
+            reason = Reason.CREATING if new else Reason.STARTING
+            return case.wait(reason, f"Together is starting {endpoint.id}")
+        case _:
+            return case.wait(
+                Reason.STARTING,
+                f"Together reports the state '{endpoint.state}', which this version does not"
+                " know; waiting for one that it knows",
+            )
+
+
+def _connection_trouble(case: Case) -> Decision | None:
+    trouble = case.observed.trouble
+    key = case.key_trouble
+    if key is not None:
+        return case.wait(key.reason, key.message, cause=key.reason)
+    if trouble is None:
+        return None
+    if trouble.reason in (Reason.UNREACHABLE, Reason.RATE_LIMITED):
+        return case.wait(
+            Reason.UNREACHABLE,
+            trouble.message,
+            pending=not case.settled_before,
+            cause=Reason.UNREACHABLE,
+        )
+    return case.wait(trouble.reason, trouble.message, cause=trouble.reason)
+
+
+def _finality(case: Case) -> str:
+    if not case.observed.stop_is_final:
+        return ""
+    return ". On most accounts Together no longer starts a stopped v1 endpoint again"
+
+
+def _stopped_by_others(case: Case, endpoint: Endpoint) -> Decision:
+    sent = case.memory.sent
+    if sent is not None and sent.verb == "start" and case.now < sent.at + case.timing.repeat:
+        return case.wait(
+            Reason.STARTING, f"Starting {endpoint.id}", sent.at + case.timing.repeat - case.now
+        )
+    restart = f"set the annotation {names.RESTART_REQUESTED_AT} to any new value"
+    minutes = case.applied.inactive_timeout_minutes or 0
+    if minutes > 0:
+        return case.wait(
+            Reason.IDLE_STOPPED,
+            f"Together stopped {endpoint.id} after {minutes} minutes without traffic; nothing is"
+            f" billed. To start it again, {restart}{_finality(case)}",
+        )
+    return case.wait(
+        Reason.STOPPED_REMOTELY,
+        f"{endpoint.id} was stopped, and not by this operator; nothing is billed. To start it"
+        f" again, {restart}; to keep it so, set spec.state to Stopped{_finality(case)}",
+    )
+
+
+def _pending(case: Case, endpoint: Endpoint) -> Decision:
+    since = case.memory.queued_since
+    due = (since if since is not None else case.now) + case.timing.queue
+    ready = case.condition(ConditionType.READY)
+    told = ready is not None and ready.reason == Reason.WAITING_FOR_CAPACITY
+    if told or case.now >= due:
+        return case.wait(
+            Reason.WAITING_FOR_CAPACITY,
+            f"Together has queued {endpoint.id} until {endpoint.hardware} is available; nothing"
+            " is billed meanwhile. Fewer spec.autoscaling.minReplicas may start sooner",
+        )
+    return case.wait(Reason.CREATING, f"Together is preparing {endpoint.id}", due - case.now)
+
+
+def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
+    if not case.desired.started:
+        return case.wait(Reason.STOPPING, f"{endpoint.id} still runs")
+    if acting and not case.serving:
+        at = case.memory.probed_at
+        due = case.now if at is None else at + case.timing.probe
+        message = f"{endpoint.id} has started; asking the model for a first answer"
+        if case.now >= due:
+            return case.step(Probe(case.credential or "", endpoint.name), Reason.PROBING, message)
+        return case.wait(Reason.PROBING, message, due - case.now)
+    ready = endpoint.ready_replicas
+    if ready is not None and ready < endpoint.bounds.min:
+        return case.wait(
+            Reason.SCALING, f"{ready} of at least {endpoint.bounds.min} replicas are ready"
+        )
+    if acting and case.observed.link is Link.DUE:
+        return case.step(Publish(), Reason.UPDATING, "Writing the ConfigMap for applications")
+    if case.observed.link is Link.FOREIGN:
+        connection = case.desired.spec.connection
+        name = connection.config_map_name if connection else ""
+        return case.wait(
+            Reason.CONNECTION_CONFLICT,
+            f"The endpoint serves, but the ConfigMap {name} was not made by this resource and is"
+            " left alone. Choose another spec.connection.configMapName, or delete the ConfigMap",
+        )
+    return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'", _until_drift(case))
+
+
+def _until_drift(case: Case) -> float:
+    return max(case.memory.details_at + case.timing.drift - case.now, 0.0)

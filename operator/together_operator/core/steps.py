@@ -1,0 +1,223 @@
+"""The next step: everything that a decision can ask for.
+
+One step has at most one external effect. Looking is a step too, so that a decision never depends
+on something that was read behind its back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Change, Order
+from together_operator.resource.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until something changes.
+
+    Attributes:
+        after: Seconds until it is worth another look, `None` if only a change can tell.
+    """
+
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Have a complete LIST that was sent at or after a time.
+
+    Attributes:
+        credential: The identity of the key to use.
+        since: Monotonic seconds; an older LIST does not do.
+    """
+
+    credential: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Have a LIST as `List` does, and every newcomer in it read: a scan.
+
+    Attributes:
+        credential: The identity of the key to use.
+        since: Monotonic seconds; an older LIST does not do.
+        horizon: Unix seconds by Together's clock; older endpoints need not be read.
+        uids: The uids whose marks are looked for.
+    """
+
+    credential: str
+    since: float
+    horizon: float
+    uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Read one endpoint whole."""
+
+    credential: str
+    endpoint_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vet:
+    """Try whether a new key can read the recorded endpoint."""
+
+    credential: str
+    endpoint_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask the model for one token."""
+
+    credential: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindOwner:
+    """Look whether a resource with this uid lives in the cluster."""
+
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepKey:
+    """Copy the person's key into the operator's namespace."""
+
+    credential: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Write finalizer and owner-uid, in one PATCH with a precondition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """Take an answered annotation off the resource."""
+
+    annotation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write evidence into the status, with a precondition, before anything depends on it."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make the endpoint: one POST under the nonce that is on record."""
+
+    credential: str
+    nonce: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change in place what differs."""
+
+    credential: str
+    endpoint_id: str
+    change: Change
+    drift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Make the endpoint run."""
+
+    credential: str
+    endpoint_id: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Make the endpoint stop, and keep it."""
+
+    credential: str
+    endpoint_id: str
+    drift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove an endpoint."""
+
+    credential: str
+    endpoint_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Write the ConfigMap that applications read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Take the finalizer off: nothing is left that the resource has to answer for.
+
+    Attributes:
+        nonces: Attempts that might yet take effect, left to the tombstone.
+        credential: The identity of the key that could still see them.
+    """
+
+    nonces: tuple[str, ...] = ()
+    credential: str | None = None
+
+
+Step = (
+    Wait
+    | List
+    | Look
+    | Get
+    | Vet
+    | Probe
+    | FindOwner
+    | KeepKey
+    | Prepare
+    | Consume
+    | Record
+    | Create
+    | Update
+    | Start
+    | Stop
+    | Delete
+    | Publish
+    | Finish
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a person is told.
+
+    Attributes:
+        reason: The one word.
+        message: What is so, and what to do next.
+        pending: Whether a wish of the person is still to be carried out.
+        cause: What is wrong with the connection to Together, if anything is.
+        keep: Whether nothing new is known, so that every condition stays as it is.
+    """
+
+    reason: Reason
+    message: str
+    pending: bool = True
+    cause: Reason | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The next step, and the situation that it belongs to."""
+
+    step: Step
+    situation: Situation

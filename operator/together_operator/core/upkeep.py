@@ -1,0 +1,321 @@
+"""Update, Start, Stop: keeping a recorded endpoint as the resource says.
+
+What the operator does by itself can only lower spend (I8): a difference in state is corrected
+only towards Stopped, and an endpoint that stopped without being asked is started again only when
+a person says so.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.learning import subject_of
+from together_operator.core.marker import Marker
+from together_operator.core.resting import rest
+from together_operator.core.steps import (
+    Decision,
+    Get,
+    KeepKey,
+    List,
+    Start,
+    Step,
+    Stop,
+    Update,
+    Vet,
+)
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
+from together_operator.resource.spec import State
+
+DEFINITE = frozenset(
+    {
+        Reason.V1_CLOSED,
+        Reason.INVALID_MODEL,
+        Reason.INVALID_HARDWARE,
+        Reason.INVALID_ZONE,
+        Reason.INVALID_REQUEST,
+        Reason.UNSUPPORTED,
+        Reason.NAME_TAKEN,
+    }
+)
+"""Refusals that only a change of the resource, or a person's request, can turn."""
+
+
+def upkeep(case: Case, endpoint_id: str) -> Decision:
+    """One step towards the recorded endpoint being as the resource says.
+
+    Args:
+        case: The resource.
+        endpoint_id: The recorded endpoint.
+    """
+    if case.observed.rival is not None:
+        return case.wait(
+            Reason.ENDPOINT_CONFLICT,
+            f"{endpoint_id} belongs to the TogetherEndpoint {case.observed.rival}, so it is left"
+            " alone here. Delete this resource, which leaves the endpoint as it is",
+        )
+    return _key(case, endpoint_id) or _picture(case, endpoint_id) or _work(case, endpoint_id)
+
+
+# -- the key -----------------------------------------------------------------------------------
+
+
+def _key(case: Case, endpoint_id: str) -> Decision | None:
+    """Keep the key with which the endpoint can be seen, whatever becomes of the Secret."""
+    keys = case.observed.keys
+    if keys.user is None:
+        if keys.held is not None:
+            return None
+        trouble = case.key_trouble
+        message = trouble.message if trouble else "There is no key to look at the endpoint with"
+        return case.wait(
+            trouble.reason if trouble else Reason.SECRET_MISSING,
+            message,
+            cause=trouble.reason if trouble else Reason.SECRET_MISSING,
+        )
+    if keys.user == keys.held:
+        return None
+    operation = case.operation
+    if keys.held is None and operation is not None and operation.credential == keys.user:
+        return case.step(KeepKey(keys.user), Reason.UPDATING, "Keeping a copy of the key")
+    if case.open and operation is not None and operation.credential != keys.user:
+        return _mismatch(case, "an earlier create request of the former key may yet take effect")
+    vetting = case.memory.vetting
+    known = vetting is not None and vetting.credential == keys.user
+    if not known or vetting is None:
+        return case.read(
+            Vet(keys.user, endpoint_id), Reason.UPDATING, "Trying the new key on the endpoint"
+        )
+    if isinstance(vetting.verdict, Endpoint):
+        return case.step(KeepKey(keys.user), Reason.UPDATING, "Taking the new key into use")
+    if case.now >= vetting.at + case.timing.lag:
+        return case.read(
+            Vet(keys.user, endpoint_id), Reason.CREDENTIAL_MISMATCH, "Trying the new key again"
+        )
+    return _mismatch(
+        case, f"this key cannot see {endpoint_id}", vetting.at + case.timing.lag - case.now
+    )
+
+
+def _mismatch(case: Case, why: str, after: float | None = None) -> Decision:
+    secret = case.desired.spec.api_key_secret_ref
+    place = f"Secret {secret.name}" if secret else "the operator's settings"
+    return case.wait(
+        Reason.CREDENTIAL_MISMATCH,
+        f"The key in {place} is not taken into use: {why}. The former key goes on serving the"
+        " endpoint's deletion; put a key of the same project into place",
+        after,
+    )
+
+
+# -- the picture -------------------------------------------------------------------------------
+
+
+def _picture(case: Case, endpoint_id: str) -> Decision | None:
+    """Know what is there before anything is compared."""
+    credential = case.credential or ""
+    memory, poll = case.memory, case.observed.poll
+    if poll is None or poll.credential != credential:
+        return case.read(
+            List(credential, float("-inf")), case.present_reason, "Looking at Together"
+        )
+    if case.missing(endpoint_id):
+        return _absent(case, endpoint_id, credential)
+    refresh = case.asked_again and memory.refreshed_for != case.desired.reconcile_requested_at
+    drifted = case.now >= memory.details_at + case.timing.drift
+    if case.endpoint is None or refresh or drifted:
+        return case.read(Get(credential, endpoint_id), case.present_reason, "Reading the endpoint")
+    return None
+
+
+def _absent(case: Case, endpoint_id: str, credential: str) -> Decision:
+    """An endpoint that is not listed is not gone until that is proven (I5)."""
+    absence = case.memory.absence(endpoint_id)
+    assert absence is not None  # noqa: S101
+    if case.gone(endpoint_id):
+        return case.wait(
+            Reason.REMOTE_MISSING,
+            f"{endpoint_id} no longer exists at Together, and this operator did not delete it."
+            " To have a new one, delete this resource and apply it again",
+        )
+    if absence.not_found is None:
+        return case.read(
+            Get(credential, endpoint_id), case.present_reason, "Looking for the endpoint"
+        )
+    due = absence.first + case.timing.lag
+    if case.now >= due:
+        return case.read(List(credential, due), case.present_reason, "Looking for the endpoint")
+    return case.as_before(due - case.now)
+
+
+# -- the work ----------------------------------------------------------------------------------
+
+
+def _work(case: Case, endpoint_id: str) -> Decision:
+    endpoint = case.endpoint
+    assert endpoint is not None  # noqa: S101
+    step = _next(case, endpoint)
+    if case.desired.spec.suspend:
+        return _suspended(case, endpoint, step)
+    if step is None:
+        return rest(case, endpoint)
+    return _write(case, step)
+
+
+def _next(case: Case, endpoint: Endpoint) -> Step | None:
+    """The write that is due, if any; the saving one first."""
+    stop = _stop(case, endpoint)
+    if stop is not None:
+        return stop
+    change = _difference(case, endpoint)
+    if change:
+        return Update(case.credential or "", endpoint.id, change, _is_drift(case, change))
+    return _start(case, endpoint)
+
+
+def _difference(case: Case, endpoint: Endpoint) -> Change:
+    marker = case.marker
+    if case.operation is not None and case.operation.markers_lost:
+        marker = None
+    return case.desired.change(
+        marker,
+        display_name=endpoint.display_name,
+        bounds=endpoint.bounds,
+        inactive_timeout_minutes=case.applied.inactive_timeout_minutes,
+    )
+
+
+def _is_drift(case: Case, change: Change) -> bool:
+    """Whether Together has acknowledged before what now has to be sent again."""
+    applied = case.applied
+    if change.inactive_timeout_minutes is not None:
+        return False
+    if change.display_name is not None and applied.display_name != change.display_name:
+        return False
+    if change.bounds is None:
+        return True
+    known = applied.autoscaling
+    return known is not None and (known.min_replicas, known.max_replicas) == (
+        change.bounds.min,
+        change.bounds.max,
+    )
+
+
+def _stop(case: Case, endpoint: Endpoint) -> Stop | None:
+    if case.desired.started or endpoint.phase in (Phase.STOPPING, Phase.STOPPED, Phase.FAILED):
+        return None
+    asked = case.applied.state == State.STOPPED
+    if endpoint.phase is Phase.UNKNOWN and asked:
+        return None
+    return Stop(case.credential or "", endpoint.id, drift=asked)
+
+
+def _start(case: Case, endpoint: Endpoint) -> Start | None:
+    if not case.desired.started or endpoint.phase not in (Phase.STOPPED, Phase.FAILED):
+        return None
+    turned = case.applied.state == State.STOPPED and endpoint.phase is Phase.STOPPED
+    asked = case.restart_asked and (case.memory.restarted_for != case.desired.restart_requested_at)
+    if not turned and not asked:
+        return None
+    marker = case.marker or Marker.of(case.observed.cluster, case.desired.uid, "")
+    order = case.desired.order(marker, started=True)
+    return Start(case.credential or "", endpoint.id, order)
+
+
+def _costs(case: Case, step: Step, endpoint: Endpoint) -> bool:
+    """Whether a step can raise spend, which needs the person's own key."""
+    match step:
+        case Start():
+            return True
+        case Update(change=Change(bounds=bounds)) if bounds is not None:
+            return bounds.min > endpoint.bounds.min or bounds.max > endpoint.bounds.max
+        case _:
+            return False
+
+
+def _write(case: Case, step: Step) -> Decision:
+    """Send a write, unless it was refused or has just been sent."""
+    endpoint = case.endpoint
+    assert endpoint is not None  # noqa: S101
+    reason, message = _telling(case, step, endpoint)
+    if _costs(case, step, endpoint):
+        if case.observed.keys.user is None:
+            trouble = case.key_trouble
+            cause = trouble.reason if trouble else Reason.SECRET_MISSING
+            words = trouble.message if trouble else "The key is missing"
+            return case.wait(cause, words, cause=cause)
+        if case.observed.forbidden is not None:
+            return case.wait(Reason.NOT_ALLOWED, case.observed.forbidden)
+    refused = _refused(case, step)
+    if refused is not None:
+        return refused
+    verb, subject = subject_of(case, step)
+    sent = case.memory.sent
+    if sent is not None and (sent.verb, sent.subject) == (verb, subject):
+        due = sent.at + case.timing.repeat
+        if case.now < due:
+            told = f"{message}; Together accepted it and does not show it yet"
+            return case.wait(reason, told, due - case.now)
+    return case.step(step, reason, message)
+
+
+def _telling(case: Case, step: Step, endpoint: Endpoint) -> tuple[Reason, str]:
+    match step:
+        case Stop():
+            return Reason.STOPPING, f"Stopping {endpoint.id}"
+        case Start():
+            return Reason.STARTING, f"Starting {endpoint.id}"
+        case Update(change=change) if change.bounds is not None:
+            least, most = change.bounds.min, change.bounds.max
+            return Reason.SCALING, f"Scaling {endpoint.id} to {least}-{most} replicas"
+        case Update(change=change) if change.display_name is not None:
+            return Reason.RENAMING, f"Renaming {endpoint.id} to '{case.desired.human_name}'"
+        case _:
+            return Reason.UPDATING, f"Updating {endpoint.id}"
+
+
+def _refused(case: Case, step: Step) -> Decision | None:
+    """What an earlier refusal of the same write means now."""
+    verb, subject = subject_of(case, step)
+    rejection = case.memory.rejection
+    if rejection is None or (rejection.verb, rejection.subject) != (verb, subject):
+        stalled = case.condition(ConditionType.STALLED)
+        if (
+            stalled is not None
+            and stalled.status == "True"
+            and stalled.reason in DEFINITE
+            and stalled.observed_generation == case.desired.generation
+            and not case.asked_again
+            and not (case.restart_asked and isinstance(step, Start))
+            and not isinstance(step, Stop)
+            and rejection is None
+            and case.memory.sent is None
+        ):
+            return case.wait(Reason(stalled.reason), stalled.message)
+        return None
+    what = rejection.what
+    if isinstance(what, Refused) and not what.retryable:
+        if case.asked_again and rejection.at < case.memory.details_at:
+            return None
+        return case.wait(what.reason, what.message)
+    asked = None if isinstance(what, Absent) else what.retry_after
+    due = rejection.at + case.backoff(rejection.count, asked)
+    if case.now >= due:
+        return None
+    if isinstance(what, Absent):
+        return case.as_before(due - case.now)
+    return case.wait(what.reason, what.message, due - case.now, cause=what.reason)
+
+
+def _suspended(case: Case, endpoint: Endpoint, step: Step | None) -> Decision:
+    if step is None:
+        still = rest(case, endpoint, acting=False)
+        return case.wait(
+            Reason.SUSPENDED,
+            f"Suspended; nothing is pending ({still.situation.reason})",
+            pending=False,
+        )
+    _, message = _telling(case, step, endpoint)
+    return case.wait(
+        Reason.SUSPENDED,
+        f"Suspended; waiting with: {message}. Set spec.suspend to false to go on",
+    )
