@@ -1,0 +1,1 @@
+"""What clients and the simulated Together hold each other to."""

@@ -1,0 +1,1 @@
+"""The official clients, unmodified, as judges of the simulator."""
