@@ -1,0 +1,1 @@
+"""The chart, the kustomize base and the health check for Argo CD."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from together_local.cluster.binaries import Binaries
 
 _LAST = "test_recorded_statuses.py"
 _CLUSTER_FOLDER = "cluster"
@@ -28,5 +32,11 @@ def pytest_terminal_summary(
     """Say that the check did not run, and when it does."""
     if config.stash.get(_LEFT_OUT, False):
         terminalreporter.write_line(
-            "The check of recorded statuses did not run: it needs the cluster tests in the same run."
+            "The check of recorded statuses did not run: it needs the cluster tests beside it."
         )
+
+
+@pytest.fixture(scope="session")
+def kubectl_binary(binaries: Binaries) -> Path:
+    """The kubectl command, for tests without a cluster."""
+    return binaries["kubectl"]

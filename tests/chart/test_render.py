@@ -1,0 +1,447 @@
+"""What the chart renders, and what it refuses, by the real Helm without a cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.chart import CHART, IMAGE, ROOT, HelmError, Object, render, run_helm
+from together_operator import __version__
+from together_operator.settings import Settings
+
+# One entry per way of using the chart; each is linted, rendered and shown to an API server.
+MATRIX: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "namespaced": {
+        "scope": {"namespaces": ["team-a", "team-b"]},
+        "settings": {"clusterID": "prod-eu"},
+    },
+    "namespaced-without-cluster-rights": {
+        "scope": {"namespaces": ["team-a"]},
+        "settings": {"clusterID": "prod-eu"},
+        "crds": {"install": False},
+        "rbac": {"aggregateToView": False},
+    },
+    "own-key": {
+        "auth": {"existingSecret": "together", "existingSecretKey": "token"},
+        "settings": {"defaultKeyNamespaces": ["team-a", "team-b"]},
+    },
+    "every-setting": {
+        "settings": {
+            "baseURL": "https://gateway.example.com/together/v1",
+            "clusterID": "prod-eu",
+            "allowedHardware": ["1x_nvidia_h100_80gb_sxm", "2x_nvidia_h100_80gb_sxm"],
+            "maxReplicas": 1000000,
+            "maxPricePerHour": "12.50",
+            "pollInterval": 45,
+            "pollIntervalTransition": 2.5,
+            "driftInterval": 1800,
+            "firstAPI": "V1",
+            "probe": "State",
+            "workers": 8,
+            "logFormat": "text",
+            "logLevel": "debug",
+            "healthPort": 18080,
+            "metricsPort": 19090,
+        },
+    },
+    "crd-kept-by-nobody": {"crds": {"keep": False, "annotations": {"example.com/team": "ml"}}},
+    "own-account": {
+        "serviceAccount": {"create": False, "name": "robot"},
+        "rbac": {"create": False},
+    },
+    "everything-on": {
+        "image": {"repository": IMAGE, "digest": f"sha256:{'a' * 64}", "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "registry"}],
+        "fullnameOverride": "tep",
+        "commonLabels": {"example.com/team": "ml"},
+        "podLabels": {"example.com/tier": "control"},
+        "podAnnotations": {"example.com/note": "yes"},
+        "serviceAccount": {"annotations": {"example.com/role": "operator"}},
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com:3128"}],
+        "extraArgs": ["--workers=4"],
+        "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ca"}],
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "control", "operator": "Exists"}],
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]}
+                    ]
+                }
+            }
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+            }
+        ],
+        "metrics": {"service": {"annotations": {"example.com/scrape": "true"}}},
+        "serviceMonitor": {"enabled": True},
+        "networkPolicy": {
+            "enabled": True,
+            "metricsFrom": [{"namespaceSelector": {}}],
+            "egressPorts": [443, 6443, 3128],
+        },
+        "podDisruptionBudget": {"enabled": True},
+    },
+}
+
+# Values that a person may well write, and what the refusal must name.
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a typo at the top": ({"imagee": {}}, "'imagee' not allowed"),
+    "a typo below": ({"settings": {"pollIntervall": 5}}, "'pollIntervall' not allowed"),
+    "a key in the values": ({"auth": {"apiKey": "x"}}, "'apiKey' not allowed"),
+    "a price as a float": ({"settings": {"maxPricePerHour": 12.5}}, "/settings/maxPricePerHour"),
+    "a price of three decimals": (
+        {"settings": {"maxPricePerHour": "12.505"}},
+        "/settings/maxPricePerHour",
+    ),
+    "a URL without its version": (
+        {"settings": {"baseURL": "https://api.example.com"}},
+        "/settings/baseURL",
+    ),
+    "no replicas": ({"settings": {"maxReplicas": 0}}, "/settings/maxReplicas"),
+    "an unknown probe": ({"settings": {"probe": "Ping"}}, "/settings/probe"),
+    "a namespace pattern": ({"scope": {"namespaces": ["team-*"]}}, "/scope/namespaces/0"),
+    "a list as text": ({"settings": {"allowedHardware": "a,b"}}, "/settings/allowedHardware"),
+    "a hurried end": ({"terminationGracePeriodSeconds": 30}, "/terminationGracePeriodSeconds"),
+    "a number as a label": ({"commonLabels": {"team": 7}}, "/commonLabels/team"),
+    "a blocking budget": (
+        {"podDisruptionBudget": {"enabled": True, "minAvailable": 1}},
+        "'minAvailable' not allowed",
+    ),
+    "a digest that is a tag": ({"image": {"repository": IMAGE, "digest": "v1"}}, "/image/digest"),
+    "namespaces without a cluster id": (
+        {"scope": {"namespaces": ["team-a"]}},
+        "settings.clusterID is required with scope.namespaces",
+    ),
+    "a shared key that is not there": (
+        {"settings": {"defaultKeyNamespaces": ["team-a"]}},
+        "auth.existingSecret names no Secret",
+    ),
+    "a ServiceMonitor without its CRD": (
+        {"serviceMonitor": {"enabled": True, "renderMode": "failIfMissing"}},
+        "does not serve monitoring.coreos.com/v1",
+    ),
+    "a ServiceMonitor without its Service": (
+        {"serviceMonitor": {"enabled": True}, "metrics": {"service": {"enabled": False}}},
+        "needs metrics.service.enabled",
+    ),
+}
+
+# Flags of `run` that a chart must not offer: it sets them itself, or they are not for clusters.
+NOT_VALUES = {
+    "kubeconfig",  # the pod's ServiceAccount
+    "namespaces",  # scope.namespaces
+    "operator_namespace",  # the release's namespace
+    "api_key_file",  # auth
+    "api_key",
+    "time_scale",  # for tests and demos only
+    "leader_elect",  # one replica
+}
+
+
+def one(objects: list[Object], kind: str) -> Object:
+    found = [item for item in objects if item["kind"] == kind]
+    assert len(found) == 1, [item["metadata"]["name"] for item in found]
+    return found[0]
+
+
+def kinds(objects: list[Object]) -> set[str]:
+    return {item["kind"] for item in objects}
+
+
+def container(objects: list[Object]) -> dict[str, Any]:
+    [only] = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def settings(objects: list[Object], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the operator makes of the rendered environment."""
+    for entry in container(objects)["env"]:
+        monkeypatch.setenv(entry["name"], entry.get("value", "together-operator"))
+    return Settings.load()
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_lint(helm_binary: Path, name: str) -> None:
+    values = {"image": {"repository": IMAGE}, **MATRIX[name]}
+    said = run_helm(helm_binary, "lint", "--strict", "--quiet", str(CHART), values=values)
+    assert "WARNING" not in said
+
+
+def test_lint_without_values(helm_binary: Path) -> None:
+    run_helm(helm_binary, "lint", "--strict", str(CHART))
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_every_object_is_labelled(helm_binary: Path, name: str) -> None:
+    values = MATRIX[name]
+    for item in render(helm_binary, values):
+        labels = item["metadata"]["labels"]
+        assert labels["app.kubernetes.io/name"] == "together-operator"
+        assert labels["app.kubernetes.io/version"] == __version__
+        assert values.get("commonLabels", {}).items() <= labels.items()
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused(helm_binary: Path, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError, match=re.escape(message)):
+        render(helm_binary, values)
+
+
+def test_without_an_image_it_says_how_to_get_one(helm_binary: Path) -> None:
+    with pytest.raises(HelmError) as refusal:
+        render(helm_binary, {"image": {}})
+    for step in (f"docker build -t REGISTRY/together-operator:{__version__} .", "docker push"):
+        assert step in str(refusal.value)
+    assert "--set image.repository=REGISTRY/together-operator" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ({"repository": IMAGE}, f"{IMAGE}:{__version__}"),
+        ({"repository": IMAGE, "tag": "main"}, f"{IMAGE}:main"),
+        (
+            {"repository": IMAGE, "tag": "main", "digest": f"sha256:{'a' * 64}"},
+            f"{IMAGE}@sha256:{'a' * 64}",
+        ),
+    ],
+)
+def test_image(helm_binary: Path, image: dict[str, str], expected: str) -> None:
+    assert container(render(helm_binary, {"image": image}))["image"] == expected
+
+
+def test_the_chart_has_the_operators_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+    base = yaml.safe_load((ROOT / "deploy/kustomize/base/kustomization.yaml").read_text())
+    assert base["images"] == [{"name": "together-operator", "newTag": __version__}]
+
+
+def test_the_crd_is_the_generated_one(helm_binary: Path) -> None:
+    generated = ROOT / "crds" / "together-operator.io_togetherendpoints.yaml"
+    copy = CHART / "files" / "crd.yaml"
+    assert copy.read_text() == generated.read_text(), "the chart's CRD is stale: run `make crd`"
+    rendered = one(render(helm_binary), "CustomResourceDefinition")
+    crd = yaml.safe_load(generated.read_text())
+    assert rendered["spec"] == crd["spec"]
+    assert rendered["metadata"]["name"] == crd["metadata"]["name"]
+
+
+def test_the_crd_outlives_the_release_unless_told_otherwise(helm_binary: Path) -> None:
+    kept = one(render(helm_binary), "CustomResourceDefinition")
+    assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    values = MATRIX["crd-kept-by-nobody"]
+    given_up = one(render(helm_binary, values), "CustomResourceDefinition")
+    assert given_up["metadata"]["annotations"] == {"example.com/team": "ml"}
+    assert "CustomResourceDefinition" not in kinds(
+        render(helm_binary, {"crds": {"install": False}})
+    )
+
+
+def test_the_readme_lists_the_values() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "deploy" / "helm" / "document.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_schema_knows_every_value() -> None:
+    """With additionalProperties false everywhere, lint of the defaults proves the other half."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(schema["properties"]) == {*values, "global"}
+    for section in ("image", "crds", "rbac", "settings", "serviceMonitor", "networkPolicy"):
+        assert schema["properties"][section]["additionalProperties"] is False
+        assert set(schema["properties"][section]["properties"]) == set(values[section])
+
+
+# Settings
+
+
+def test_every_flag_of_run_is_a_setting() -> None:
+    offered = yaml.safe_load((CHART / "values.yaml").read_text())["settings"]
+    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in offered}
+    assert names == set(Settings.model_fields) - NOT_VALUES
+
+
+def test_the_operator_understands_every_setting(
+    helm_binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = settings(render(helm_binary, MATRIX["every-setting"]), monkeypatch)
+    given = MATRIX["every-setting"]["settings"]
+    assert read.base_url == given["baseURL"]
+    assert read.cluster_id == given["clusterID"]
+    assert list(read.allowed_hardware) == given["allowedHardware"]
+    assert read.max_replicas == given["maxReplicas"]
+    assert str(read.max_price_per_hour) == given["maxPricePerHour"]
+    assert read.poll_interval == given["pollInterval"]
+    assert read.poll_interval_transition == given["pollIntervalTransition"]
+    assert read.drift_interval == given["driftInterval"]
+    assert read.first_api == given["firstAPI"]
+    assert read.probe == given["probe"]
+    assert read.workers == given["workers"]
+    assert read.log_format == given["logFormat"]
+    assert read.log_level == given["logLevel"]
+    assert (read.health_port, read.metrics_port) == (18080, 19090)
+
+
+def test_defaults_leave_the_operators_own_in_place(
+    helm_binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Settings.load()
+    read = settings(render(helm_binary), monkeypatch)
+    different = {
+        name
+        for name in Settings.model_fields
+        if getattr(own, name) != getattr(read, name) and name != "operator_namespace"
+    }
+    assert different == {"log_format"}
+
+
+def test_scope_reaches_the_operator(helm_binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = settings(render(helm_binary, MATRIX["namespaced"]), monkeypatch)
+    assert read.namespaces == ("team-a", "team-b")
+
+
+def test_the_operators_own_namespace_is_the_pods(helm_binary: Path) -> None:
+    [entry] = [
+        item
+        for item in container(render(helm_binary))["env"]
+        if item["name"] == "TOGETHER_OPERATOR_OPERATOR_NAMESPACE"
+    ]
+    assert entry["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+
+
+def test_the_own_key_is_a_file(helm_binary: Path) -> None:
+    objects = render(helm_binary, MATRIX["own-key"])
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    [volume] = [item for item in pod["volumes"] if item["name"] == "key"]
+    assert volume["secret"]["secretName"] == "together"
+    assert volume["secret"]["items"] == [{"key": "token", "path": "api-key"}]
+    [mount] = [item for item in pod["containers"][0]["volumeMounts"] if item["name"] == "key"]
+    assert "subPath" not in mount
+    path = f"{mount['mountPath']}/api-key"
+    assert pod["containers"][0]["args"] == ["run", f"--api-key-file={path}"]
+    assert "TOGETHER_API_KEY" not in json.dumps(objects)
+
+
+# Rights
+
+
+def rules(objects: list[Object], kind: str, name: str) -> dict[str, list[str]]:
+    [role] = [item for item in objects if item["kind"] == kind and item["metadata"]["name"] == name]
+    return {
+        "/".join((group, resource, *rule.get("resourceNames", []))): rule["verbs"]
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+NAMESPACED_RULES = {
+    "together-operator.io/togetherendpoints": ["get", "list", "watch", "patch"],
+    "together-operator.io/togetherendpoints/status": ["update"],
+    "together-operator.io/togetherendpoints/finalizers": ["update"],
+    "/secrets": ["get"],
+    "/configmaps": ["get", "create", "update", "delete"],
+    "/events": ["create", "patch"],
+}
+
+
+def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
+    objects = render(helm_binary)
+    assert rules(objects, "ClusterRole", "together-operator") == {
+        **NAMESPACED_RULES,
+        "/namespaces/kube-system": ["get"],
+    }
+    assert rules(objects, "Role", "together-operator-own") == {
+        "/secrets": ["get", "list", "create", "update", "delete"],
+        "/configmaps": ["get", "create", "update"],
+    }
+
+
+def test_a_given_cluster_id_needs_no_look_at_kube_system(helm_binary: Path) -> None:
+    objects = render(helm_binary, {"settings": {"clusterID": "prod-eu"}})
+    assert rules(objects, "ClusterRole", "together-operator") == NAMESPACED_RULES
+
+
+def test_rights_in_some_namespaces(helm_binary: Path) -> None:
+    objects = render(helm_binary, MATRIX["namespaced"], namespace="ops")
+    found = {
+        (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
+        for item in objects
+        if item["kind"] in ("Role", "RoleBinding")
+    }
+    assert found == {
+        (kind, namespace, name)
+        for kind in ("Role", "RoleBinding")
+        for namespace, name in (
+            ("team-a", "together-operator"),
+            ("team-b", "together-operator"),
+            ("ops", "together-operator-own"),
+        )
+    }
+    for item in objects:
+        if item["kind"] == "RoleBinding":
+            assert item["subjects"] == [
+                {"kind": "ServiceAccount", "name": "together-operator", "namespace": "ops"}
+            ]
+    cluster_wide = [item for item in objects if item["kind"].startswith("ClusterRole")]
+    assert [item["metadata"]["name"] for item in cluster_wide] == ["together-operator-view"]
+
+
+def test_someone_without_rights_on_the_cluster_can_install(helm_binary: Path) -> None:
+    objects = render(helm_binary, MATRIX["namespaced-without-cluster-rights"])
+    assert all("namespace" in item["metadata"] for item in objects)
+
+
+def test_only_view_is_aggregated(helm_binary: Path) -> None:
+    objects = render(helm_binary)
+    aggregated = [
+        (item["metadata"]["name"], label)
+        for item in objects
+        for label in item["metadata"]["labels"]
+        if label.startswith("rbac.authorization.k8s.io/")
+    ]
+    assert aggregated == [("together-operator-view", "rbac.authorization.k8s.io/aggregate-to-view")]
+    verbs = rules(objects, "ClusterRole", "together-operator-view").values()
+    assert {verb for each in verbs for verb in each} == {"get", "list", "watch"}
+
+
+def test_the_notes_say_what_a_person_must_know(helm_binary: Path) -> None:
+    def notes(values: dict[str, Any]) -> str:
+        return run_helm(
+            helm_binary,
+            *("install", "together-operator", str(CHART), "--dry-run=client", "-n", "ops"),
+            values={"image": {"repository": IMAGE}, **values},
+        ).partition("NOTES:")[2]
+
+    plain = notes({})
+    assert "rollout status deployment/together-operator" in plain
+    assert "The namespace ops holds copies of the API keys of living endpoints" in plain
+    assert "all TogetherEndpoints stay when this release is uninstalled" in plain
+    assert "delete the TogetherEndpoints first" in plain
+    assert "serves nobody yet" not in plain
+    assert "WARNING: crds.keep is false" in notes({"crds": {"keep": False}})
+    assert "serves nobody yet" in notes({"auth": {"existingSecret": "together"}})
+    assert "-n team-a create secret" in notes(MATRIX["namespaced"])
