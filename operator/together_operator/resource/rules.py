@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from together_operator.resource.names import MARKER_PATTERN
-from together_operator.resource.spec import MAX_REPLICAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +135,6 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             message=(
                 "must be at least 1; to stop the endpoint set `spec.state` to 'Stopped' instead"
             ),
-        ),
-        Rule(
-            rule=f"self <= {MAX_REPLICAS}",
-            message=f"must be at most {MAX_REPLICAS}; check for a typing error",
         ),
     ),
     "spec.displayName": (

@@ -1,0 +1,144 @@
+"""What Together cannot change in place is fixed, but only once there is something to protect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cluster.resources import Resources, manifest
+
+FIXED = {
+    "model": "mistralai/Mistral-7B-Instruct-v0.3",
+    "hardware": "4x_nvidia_h100_80gb_sxm",
+    "availabilityZone": "us-east-1a",
+    "speculativeDecoding": "Disabled",
+}
+FREE = {
+    "displayName": "Another name",
+    "state": "Stopped",
+    "inactiveTimeoutMinutes": 90,
+    "autoscaling": {"minReplicas": 2, "maxReplicas": 2},
+    "apiKeySecretRef": {"name": "another"},
+    "deletionPolicy": "Retain",
+    "suspend": True,
+    "connection": {"configMapName": "another"},
+}
+START = {"availabilityZone": "us-central-4b", "speculativeDecoding": "Enabled"}
+
+
+def _operation(phase: str, *open_nonces: str) -> dict[str, Any]:
+    record = {
+        "phase": phase,
+        "uid": "0",
+        "cluster": "c",
+        "credential": "k",
+        "nonce": "aaaa",
+        "date": "Sun, 22 Nov 2026 07:00:00 GMT",
+        "attempts": 1,
+        "open": list(open_nonces),
+    }
+    return {"operation": record}
+
+
+ATTEMPTED = {
+    "endpoint": {"endpointID": "endpoint-0001"},
+    "attempt-open": _operation("Open"),
+    "attempt-done": _operation("Done"),
+    "refused-after-an-open-one": _operation("Refused", "bbbb"),
+}
+UNTRIED: dict[str, dict[str, Any]] = {
+    "unseen": {},
+    "seen": {"observedGeneration": 1},
+    "refused": _operation("Refused"),
+}
+
+
+@pytest.mark.parametrize("status", UNTRIED.values(), ids=UNTRIED.keys())
+def test_everything_can_be_corrected_while_nothing_exists(
+    resources: Resources, status: dict[str, Any]
+) -> None:
+    resources.apply(manifest(**START))
+    resources.tell(status)
+    resources.patch({"spec": FIXED | {"api": "V2"}})
+    assert resources.read()["spec"].items() >= FIXED.items()
+
+
+@pytest.mark.parametrize("status", ATTEMPTED.values(), ids=ATTEMPTED.keys())
+def test_fixed_once_an_attempt_exists(resources: Resources, status: dict[str, Any]) -> None:
+    resources.apply(manifest(**START))
+    resources.tell(status)
+    for field, value in FIXED.items():
+        said = resources.patch_refused({"spec": {field: value}})
+        assert f"spec.{field}: Forbidden: is fixed while an endpoint exists" in said
+        assert "create a second TogetherEndpoint with the new value" in said
+    resources.patch({"spec": FREE})
+    assert resources.read()["spec"].items() >= START.items()
+
+
+@pytest.mark.parametrize("field", START)
+def test_removing_an_optional_field_is_no_way_round(resources: Resources, field: str) -> None:
+    resources.apply(manifest(**START))
+    resources.tell(ATTEMPTED["endpoint"])
+    said = resources.patch_refused([{"op": "remove", "path": f"/spec/{field}"}], kind="json")
+    assert f"spec.{field}: Forbidden" in said
+    assert f"spec.{field}: Forbidden" in resources.refused(
+        "apply", "-f", "-", document=manifest(**{k: v for k, v in START.items() if k != field})
+    )
+
+
+def test_adding_an_optional_field_is_refused_too(resources: Resources) -> None:
+    resources.apply(manifest())
+    resources.tell(ATTEMPTED["endpoint"])
+    said = resources.patch_refused({"spec": {"availabilityZone": "us-east-1a"}})
+    assert "spec.availabilityZone: Forbidden" in said
+
+
+@pytest.mark.parametrize("status", [None, {}, {"observedGeneration": -1}], ids=str)
+def test_wiping_the_status_in_the_same_request_is_no_way_round(
+    resources: Resources, status: dict[str, Any] | None
+) -> None:
+    resources.apply(manifest())
+    resources.tell(ATTEMPTED["endpoint"])
+    stored = resources.read()
+    stored["spec"]["hardware"] = FIXED["hardware"]
+    stored["status"] = status
+    if status is None:
+        del stored["status"]
+    said = resources.refused("replace", "-f", "-", document=stored)
+    assert "spec.hardware: Forbidden" in said
+    assert resources.read()["status"]["endpointID"] == "endpoint-0001"
+
+
+@pytest.mark.parametrize("allowed", ["Auto", "V1"])
+def test_api_may_name_what_is_there(resources: Resources, allowed: str) -> None:
+    resources.apply(manifest())
+    resources.tell({"endpointID": "endpoint-0001", "api": "V1"})
+    resources.patch({"spec": {"api": allowed}})
+    assert resources.read()["spec"]["api"] == allowed
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"endpointID": "endpoint-0001", "api": "V1"},
+        {"api": "V1"},
+        _operation("Open"),
+    ],
+    ids=["endpoint", "api-chosen", "attempt-open"],
+)
+def test_an_existing_endpoint_does_not_change_its_api(
+    resources: Resources, status: dict[str, Any]
+) -> None:
+    resources.apply(manifest())
+    resources.tell(status)
+    said = resources.patch_refused({"spec": {"api": "V2"}})
+    assert "spec.api: Forbidden: cannot move an existing endpoint to the other API" in said
+
+
+def test_the_operator_can_always_write_status_and_finalizers(resources: Resources) -> None:
+    resources.apply(manifest(**START))
+    for status in (*UNTRIED.values(), *ATTEMPTED.values()):
+        resources.tell(status)
+        resources.patch({"metadata": {"finalizers": ["together-operator.io/endpoint"]}})
+        resources.patch({"metadata": {"finalizers": []}})
