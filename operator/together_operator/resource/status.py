@@ -110,6 +110,9 @@ class Operation(Fact):
     refusal: Refusal | None = None
     """The refusal, while `phase` is `Refused`."""
 
+    markers_lost: bool | None = None
+    """True if Together did not return the display name with the marker that was sent."""
+
 
 class StatusAutoscaling(Fact):
     """The replica bounds that Together acknowledges."""
