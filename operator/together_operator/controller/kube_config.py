@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import yaml
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException
 from kubernetes.aio.config.incluster_config import (
     SERVICE_HOST_ENV_NAME,
@@ -63,6 +65,8 @@ async def load_configuration(kubeconfig: Path | None, *, connections: int) -> An
                 client_configuration=configuration,
                 persist_config=False,
             )
+            if configuration.tls_server_name:
+                raise ConfigException("tls-server-name is not supported")
             configuration.refresh_api_key_hook = _renewal(loader.load_and_set)
     except (ConfigException, OSError, yaml.YAMLError) as error:
         raise KubeconfigInvalid(
@@ -70,6 +74,12 @@ async def load_configuration(kubeconfig: Path | None, *, connections: int) -> An
             "kubeconfig file, or run in a pod with a service account."
         ) from None
     return configuration
+
+
+def ssl_context(configuration: Any) -> ssl.SSLContext:
+    """How the API server's certificate is checked, and the client's own is shown."""
+    context: ssl.SSLContext = RESTClientObject(configuration).ssl_context
+    return context
 
 
 def _in_pod() -> bool:
