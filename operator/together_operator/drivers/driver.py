@@ -13,6 +13,7 @@ ownership marker in `display_name`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from together_operator.resource.remote import (
@@ -52,8 +53,15 @@ class Driver(Protocol):
     async def get(self, endpoint_id: str) -> Endpoint | Absent | Unavailable:
         """Read one endpoint."""
 
-    async def create(self, order: Order) -> Done | Refused | Ambiguous | NotSent:
-        """Make an endpoint: one request, on a fresh connection, never repeated."""
+    async def create(
+        self, order: Order, *, fence: Callable[[], bool] | None = None
+    ) -> Done | Refused | Ambiguous | NotSent:
+        """Make an endpoint: one request, on a fresh connection, never repeated.
+
+        Args:
+            order: What to make.
+            fence: Asked when the first byte is about to leave; `False` keeps the request here.
+        """
 
     async def explain(self, order: Order, refused: Refused) -> Refused:
         """Add to a refusal what a person needs: alternatives, availability, prices, zones."""

@@ -1,0 +1,1 @@
+"""The client of the remote API, and the driver on top of it."""
