@@ -6,6 +6,7 @@ the demo - starts and ends it the same way.
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Self
 
@@ -76,7 +77,8 @@ class Simulator:
             await web.TCPSite(runner, _HOST, self.port, backlog=_BACKLOG).start()
         except OSError as error:
             await runner.cleanup()
-            raise PortTakenError(f"cannot listen on {self.url}: {error.strerror}") from error
+            reason = os.strerror(error.errno or 0)
+            raise PortTakenError(f"cannot listen on {self.url}: {reason}") from error
         self._runner = runner
         self.port = runner.addresses[0][1]
         return self

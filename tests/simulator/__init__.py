@@ -1,0 +1,1 @@
+"""What a test may rely on when it uses the simulated Together."""
