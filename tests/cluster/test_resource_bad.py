@@ -7,11 +7,14 @@ here, and is for the operator to report.
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.resources import Resources
+from tests.support.cluster import Run
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
 
@@ -29,17 +32,26 @@ REFUSED = [path for path in BAD if _expected(path, EXPECT)]
 REPORTED = [path for path in BAD if _expected(path, EXPECT_CONDITION)]
 
 
+@pytest.fixture(scope="module")
+def empty(kubectl: Run, crd: str) -> Iterator[Resources]:
+    """One namespace for all that is refused, and so stays empty."""
+    name = f"test-bad-{uuid.uuid4().hex[:10]}"
+    kubectl("create", "namespace", name)
+    yield Resources(kubectl, name)
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
 def test_every_file_says_what_to_expect() -> None:
     assert len(REFUSED) >= 40
     assert sorted(REFUSED + REPORTED) == BAD
 
 
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
-def test_refused_with_its_message(resources: Resources, path: Path) -> None:
-    said = resources.refused("apply", "-f", str(path))
+def test_refused_with_its_message(empty: Resources, path: Path) -> None:
+    said = empty.refused("apply", "-f", str(path))
     for fragment in _expected(path, EXPECT):
         assert fragment in said
-    assert resources.run("get", "tep", "-o", "name").stdout == ""
+    assert empty.run("get", "tep", "-o", "name").stdout == ""
 
 
 @pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)
