@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.simulator.api import MODEL, UP, Api, error_of
+from tests.simulator.api import MODEL, UP, Api, create_body, error_of
 from together_local.simulator import Profile, Simulator
 from together_local.simulator.endpoints import ForcedFields
 
@@ -275,6 +275,74 @@ async def _always_answers(api: Api, together: Simulator) -> Any:
     return (await api.http.get("/hardware")).status_code
 
 
+async def _get_at_once(api: Api, together: Simulator) -> Any:
+    del together
+    created = await api.create()
+    return (await api.get(created["id"])).status_code
+
+
+async def _long_timeout(api: Api, together: Simulator) -> Any:
+    del together
+    created = await api.create()
+    timeout = {"inactive_timeout": 2000}
+    return (await api.post(**timeout)).status_code, (
+        await api.patch(created["id"], **timeout)
+    ).status_code
+
+
+async def _shown(api: Api, together: Simulator) -> Any:
+    del together
+    return sorted(await api.create())
+
+
+async def _default_name(api: Api, together: Simulator) -> Any:
+    del together
+    return (await api.create())["display_name"]
+
+
+async def _zone_in_query(api: Api, together: Simulator) -> Any:
+    del together
+    query = {"availability_zone": "mars-1a"}
+    request = create_body(availability_zone="us-central-4b")
+    return (await api.http.post("/endpoints", json=request, params=query)).status_code
+
+
+async def _bad_zone(api: Api, together: Simulator) -> Any:
+    del together
+    return (await api.post(availability_zone="mars-1a")).status_code
+
+
+async def _patch_while_starting(api: Api, together: Simulator) -> Any:
+    created = await api.create()
+    together.console.advance(10)
+    renamed = await api.patch(created["id"], display_name="x")
+    # A stop is always accepted.
+    return renamed.status_code, (await api.patch(created["id"], state="STOPPED")).status_code
+
+
+async def _delete_while_starting(api: Api, together: Simulator) -> Any:
+    created = await api.create()
+    together.console.advance(10)
+    return (await api.delete(created["id"])).status_code
+
+
+async def _many_requests(api: Api, together: Simulator) -> Any:
+    del together
+    responses = [await api.http.get("/endpoints") for _ in range(4)]
+    return [(one.status_code, "Retry-After" in one.headers) for one in responses]
+
+
+async def _many_requests_limited(api: Api, together: Simulator) -> Any:
+    together.console.assume({"rate_limit_per_minute": 2})
+    return await _many_requests(api, together)
+
+
+async def _idle_stop(api: Api, together: Simulator) -> Any:
+    created = await api.create(inactive_timeout=30)
+    together.console.advance(130 + 30 * 60)
+    return await api.state(created["id"])
+
+
 SWITCHES: dict[str, tuple[Any, Probe]] = {
     "pending_seconds": (50, _timeline),
     "starting_seconds": (20, _timeline),
@@ -282,6 +350,17 @@ SWITCHES: dict[str, tuple[Any, Probe]] = {
     "serving_delay_seconds": (0, _serves_when_started),
     "scale_up_seconds": (61, _scaled_after_a_minute),
     "create_list_lag_seconds": (5, _listed_at_once),
+    "create_get_lag_seconds": (5, _get_at_once),
+    "inactive_timeout_ceiling": (1440, _long_timeout),
+    "inactive_timeout_shown": (True, _shown),
+    "display_name_default": ("name", _default_name),
+    "availability_zone_from": ("query", _zone_in_query),
+    "bad_zone": ("ignore", _bad_zone),
+    "patch_while_starting": ("conflict", _patch_while_starting),
+    "delete_in_transition": ("conflict", _delete_while_starting),
+    "rate_limit_per_minute": (2, _many_requests),
+    "rate_limit_retry_after": (False, _many_requests_limited),
+    "idle_stop_path": ("direct", _idle_stop),
     "delete_list_lag_seconds": (2, _listed_after_delete),
     "delete_get_lag_seconds": (2, _get_after_delete),
     "date_skew_seconds": (-3600, _date),

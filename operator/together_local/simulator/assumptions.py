@@ -42,6 +42,8 @@ class Assumptions(BaseModel):
     """Until a replica added to a STARTED endpoint runs. Unknown."""
     create_list_lag_seconds: Seconds = 0
     """How long a new endpoint is missing from LIST. Unknown."""
+    create_get_lag_seconds: Seconds = 0
+    """How long GET by id answers 404 for a new endpoint. Unknown."""
     delete_list_lag_seconds: Seconds = 10
     """How long a deleted endpoint stays in LIST. One report: up to 20 s."""
     delete_get_lag_seconds: Seconds = 0
@@ -56,12 +58,18 @@ class Assumptions(BaseModel):
     """Minutes (0 = never) for an explicit null on create. Documented: disabled."""
     inactive_timeout_null_on_update: Literal["disable", "keep"] = "disable"
     """PATCH with an explicit null. Documented is only that 0 disables."""
+    inactive_timeout_ceiling: Annotated[int, Field(ge=1)] | None = None
+    """Largest inactive_timeout in minutes. Unknown; API v2 ends at 1440."""
+    inactive_timeout_shown: bool = False
+    """True: GET returns inactive_timeout. Documented: no answer has it."""
     min_replicas_floor: Annotated[int, Field(ge=0)] = 0
     """Smallest min_replicas. The official command line permits 0; one replica runs then."""
     max_replicas_ceiling: Annotated[int, Field(ge=1)] = 100
     """Largest max_replicas. Unknown."""
     half_autoscaling: Literal["refuse", "merge"] = "refuse"
     """PATCH with one bound only: documentation demands both, one official CLI sends one."""
+    display_name_default: Literal["model", "name", "empty"] = "model"
+    """display_name of an endpoint that was given none. Unknown."""
     display_name_max_length: Annotated[int, Field(ge=1)] = 256
     """Longest display_name. Unknown."""
     display_name_overlong: Literal["refuse", "truncate"] = "refuse"
@@ -70,6 +78,11 @@ class Assumptions(BaseModel):
     """False: the server ignores display_name and answers with its own default."""
     display_names_unique: bool = False
     """True: a second endpoint of that display_name is refused with 409. Probably not so."""
+    availability_zone_from: Literal["both", "body", "query"] = "both"
+    """Where a create's zone is read: the specification says body, one official client
+    sends it in the query."""
+    bad_zone: Literal["refuse", "ignore"] = "refuse"
+    """A create with an unknown zone. Unknown."""
 
     # How it refuses.
     error_shape: ErrorShape = ErrorShape.NESTED
@@ -84,8 +97,12 @@ class Assumptions(BaseModel):
     """PATCH of name, bounds or timeout where v1 is closed. Not on the list of what works."""
     empty_patch: Literal["accept", "refuse"] = "accept"
     """PATCH without any field. Unknown."""
+    patch_while_starting: Literal["accept", "conflict", "refuse"] = "accept"
+    """PATCH, other than a stop, during PENDING and STARTING: 200, 409 or 400. Unknown."""
     patch_while_stopping: Literal["accept", "conflict", "refuse"] = "accept"
     """PATCH during STOPPING: 200, 409 or 400. Unknown."""
+    delete_in_transition: Literal["accept", "conflict", "refuse"] = "accept"
+    """DELETE during STARTING and STOPPING: 204, 409 or 400. Unknown."""
     start_from_error: Literal["accept", "refuse"] = "accept"
     """PATCH state=STARTED of an endpoint in ERROR. One script does it."""
     mine_false: Literal["accept", "refuse"] = "accept"
@@ -96,6 +113,10 @@ class Assumptions(BaseModel):
     """Order of LIST. Unknown."""
     list_limit: Annotated[int, Field(ge=1)] | None = None
     """Largest number of endpoints in one LIST, which has no cursor. Unknown."""
+    rate_limit_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Management requests of one project in a real minute, beyond which 429. Unknown."""
+    rate_limit_retry_after: bool = True
+    """Whether that 429 carries Retry-After. Unknown."""
 
     # Capacity.
     no_capacity: Literal["queue", "refuse"] = "queue"
@@ -110,6 +131,8 @@ class Assumptions(BaseModel):
     # Life and inference.
     patch_bounces: bool = False
     """True: new bounds take a STARTED endpoint through STARTING again. Ambiguous in the docs."""
+    idle_stop_path: Literal["stopping", "direct"] = "stopping"
+    """Whether an idle stop passes through STOPPING. Unknown."""
     inference_by_id: bool = False
     """True: inference accepts the endpoint's id for its name. Sources disagree."""
     not_running_share: Share = 0
@@ -128,7 +151,8 @@ class Assumptions(BaseModel):
     bill_scaling_up: bool = False
     """True: an added replica is billed before it runs. Documented: provisioning is free."""
     credit_cents: float | None = None
-    """Prepaid credit per project; once billed, a create is refused with 402."""
+    """Prepaid credit per project; once billed, a create is refused with 402. What runs goes on:
+    what happens to it is unknown."""
 
     # Faults drawn at random.
     fault_rate: Share = 0

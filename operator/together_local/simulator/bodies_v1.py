@@ -155,3 +155,18 @@ def check_bounds(min_replicas: int, max_replicas: int, assumptions: Assumptions)
         f"{_PREFIX}{problem}",
         param=f"autoscaling.{param}",
     )
+
+
+def check_timeout(minutes: int, assumptions: Assumptions) -> None:
+    """Check an inactivity timeout against the limit.
+
+    Raises:
+        ApiError: It is too long.
+    """
+    ceiling = assumptions.inactive_timeout_ceiling
+    if ceiling is not None and minutes > ceiling:
+        raise ApiError(
+            assumptions.validation_status,
+            f"{_PREFIX}inactive_timeout must be at most {ceiling}",
+            param="inactive_timeout",
+        )

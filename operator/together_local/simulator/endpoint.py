@@ -41,7 +41,7 @@ class EndpointSpec:
         min_replicas: Lower bound.
         max_replicas: Upper bound.
         inactive_timeout: Minutes without inference before it stops; 0 = never.
-        display_name: What a person calls it.
+        display_name: What a person calls it; None: what the server calls it.
         requested_display_name: The same as the request had it, which may differ.
     """
 
@@ -52,7 +52,7 @@ class EndpointSpec:
     min_replicas: int
     max_replicas: int
     inactive_timeout: int
-    display_name: str
+    display_name: str | None
     requested_display_name: str | None
 
 
@@ -171,6 +171,14 @@ class Endpoint:
     # What it shows.
 
     @property
+    def display_name(self) -> str:
+        """What it is called, by a person or by default."""
+        if self.spec.display_name is not None:
+            return self.spec.display_name
+        defaults = {"model": self.spec.model.id, "name": self.name, "empty": ""}
+        return defaults[self.site.assumptions.display_name_default]
+
+    @property
     def serving(self) -> bool:
         """Whether inference would be answered now."""
         return self.state == STARTED and self.site.timeline.now >= self.serving_at
@@ -190,11 +198,11 @@ class Endpoint:
         if self.site.assumptions.extra_fields:
             autoscaling["ready_replicas"] = self.meter.replicas if self.state == STARTED else 0
             autoscaling["current_replicas"] = self._held
-        return {
+        shown: dict[str, Any] = {
             "object": "endpoint",
             "id": self.id,
             "name": self.name,
-            "display_name": self.spec.display_name,
+            "display_name": self.display_name,
             "model": self.spec.model.id,
             "hardware": self.spec.hardware.id,
             "type": "dedicated",
@@ -202,8 +210,10 @@ class Endpoint:
             "state": self.state,
             "autoscaling": autoscaling,
             "created_at": rfc3339(self.created_at),
-            **self.overrides,
         }
+        if self.site.assumptions.inactive_timeout_shown:
+            shown["inactive_timeout"] = self.spec.inactive_timeout
+        return {**shown, **self.overrides}
 
     def ledger_entry(self) -> dict[str, Any]:
         """Return its line in the ledger; ``created_at`` and ``deleted_at`` are real time."""
@@ -212,7 +222,7 @@ class Endpoint:
         return {
             "id": self.id,
             "name": self.name,
-            "display_name": self.spec.display_name,
+            "display_name": self.display_name,
             "requested_display_name": self.spec.requested_display_name,
             "generation": "v1",
             "model": self.spec.model.id,
@@ -309,6 +319,8 @@ class Endpoint:
         # Unix seconds as floats carry noise: less than a millisecond short is not short.
         if idle_for >= self.spec.inactive_timeout * 60 - 0.001:
             self.stop()
+            if self.site.assumptions.idle_stop_path == "direct":
+                self._stopped()
         else:
             self._watch_idle()
 

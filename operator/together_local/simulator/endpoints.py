@@ -12,10 +12,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from together_local.simulator.accounts import Caller
-from together_local.simulator.bodies_v1 import CreateBody, HalfBounds, Int32, check_bounds
+from together_local.simulator.bodies_v1 import (
+    CreateBody,
+    HalfBounds,
+    Int32,
+    check_bounds,
+    check_timeout,
+)
 from together_local.simulator.catalogue import HARDWARE, MODELS, ZONES, Hardware, Model
 from together_local.simulator.clock import rfc3339
-from together_local.simulator.endpoint import DELETED, Endpoint, EndpointSpec
+from together_local.simulator.endpoint import DELETED, STARTING, STOPPING, Endpoint, EndpointSpec
 from together_local.simulator.errors import ApiError, endpoint_not_found, plain_error
 from together_local.simulator.ledger import Ledger
 from together_local.simulator.replies import ListView
@@ -71,19 +77,17 @@ class Endpoints:
             ApiError: The model, hardware, zone, bounds, name, credit or capacity forbids it.
         """
         assumptions = self._site.assumptions
-        model, hardware = self._offered(body, body.availability_zone or zone)
+        model, hardware = self._offered(body, self._zone(body, zone))
         bounds = body.autoscaling
         check_bounds(bounds.min_replicas, bounds.max_replicas, assumptions)
-        display_name = self.display_name(body.display_name, model, project)
+        display_name = self.display_name(body.display_name, project)
         self._affordable(project, hardware, body)
         timeout = body.inactive_timeout
         if timeout is None:
-            omitted = "inactive_timeout" not in body.model_fields_set
-            timeout = (
-                assumptions.inactive_timeout_when_omitted
-                if omitted
-                else assumptions.inactive_timeout_when_null
-            )
+            timeout = assumptions.inactive_timeout_when_null
+            if "inactive_timeout" not in body.model_fields_set:
+                timeout = assumptions.inactive_timeout_when_omitted
+        check_timeout(timeout, assumptions)
         requested = body.display_name if "display_name" in body.model_fields_set else None
         endpoint = Endpoint(
             self._site,
@@ -136,6 +140,9 @@ class Endpoints:
             gone_at = endpoint.deleted_at
             if gone_at is not None and self._site.timeline.now - gone_at < lag:
                 return endpoint.shown()
+            age = self._site.timeline.now - endpoint.created_at
+            if age < self._site.assumptions.create_get_lag_seconds:
+                raise endpoint_not_found(endpoint_id)
         return self.visible(endpoint_id, caller).shown()
 
     def anywhere(self, endpoint_id: str) -> Endpoint:
@@ -187,7 +194,12 @@ class Endpoints:
         again = endpoint is not None and endpoint.state == DELETED
         if again and self._site.assumptions.second_delete_status == 204:
             return
-        self.visible(endpoint_id, caller).remove()
+        endpoint = self.visible(endpoint_id, caller)
+        refusal = self._site.assumptions.delete_in_transition
+        if refusal != "accept" and endpoint.state in (STARTING, STOPPING):
+            status = 409 if refusal == "conflict" else 400
+            raise ApiError(status, f"The endpoint is {endpoint.state}; try again later")
+        endpoint.remove()
 
     @staticmethod
     def force(endpoint: Endpoint, fields: ForcedFields) -> None:
@@ -207,15 +219,15 @@ class Endpoints:
             endpoint.force(fields.state)
         endpoint.overrides.update(fields.model_extra or {})
 
-    def display_name(self, wanted: str, model: Model, project: str) -> str:
-        """Return the display name that the server keeps.
+    def display_name(self, wanted: str, project: str) -> str | None:
+        """Return the display name that the server keeps, None for its own default.
 
         Raises:
             ApiError: It is too long, or taken where names are unique.
         """
         assumptions = self._site.assumptions
         if not wanted or not assumptions.display_names_kept:
-            return model.id
+            return None
         longest = assumptions.display_name_max_length
         if len(wanted) > longest and assumptions.display_name_overlong == "refuse":
             raise ApiError(
@@ -249,6 +261,16 @@ class Endpoints:
         if wall - endpoint.created_wall < view.hide_younger_than:
             return False
         return not view.omit_all and endpoint.id not in view.omit
+
+    def _zone(self, body: CreateBody, in_query: str) -> str:
+        assumptions = self._site.assumptions
+        read = {
+            "both": body.availability_zone or in_query,
+            "body": body.availability_zone,
+            "query": in_query,
+        }
+        zone = read[assumptions.availability_zone_from]
+        return "" if assumptions.bad_zone == "ignore" and zone not in ZONES else zone
 
     def _offered(self, body: CreateBody, zone: str) -> tuple[Model, Hardware]:
         status = self._site.assumptions.validation_status

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -81,9 +82,23 @@ class Gateway:
         self._world.settle()
         try:
             call.caller = self._world.accounts.authenticate(call.token)
-            return route.perform(call)
+            return self._too_many(route, call) or route.perform(call)
         except ApiError as error:
             return self._refusal(error)
+
+    def _too_many(self, route: Route, call: Call) -> Reply | None:
+        if route.operation is Operation.INFER:
+            return None
+        site = self._world.site
+        wait = self._world.rate_limit.wait(
+            call.caller.project, site.clock.wall(), site.assumptions.rate_limit_per_minute
+        )
+        if wait <= 0:
+            return None
+        reply = self._refusal(plain_error(429))
+        if site.assumptions.rate_limit_retry_after:
+            reply.headers["Retry-After"] = str(math.ceil(wait))
+        return reply
 
     async def _go_wrong(self, route: Route, call: Call, fault: Fault) -> Reply:
         match fault.fault:

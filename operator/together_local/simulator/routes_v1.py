@@ -9,10 +9,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from together_local.simulator.bodies_v1 import CreateBody, UpdateBody, check_bounds, parse
+from together_local.simulator.bodies_v1 import (
+    CreateBody,
+    UpdateBody,
+    check_bounds,
+    check_timeout,
+    parse,
+)
 from together_local.simulator.catalogue import HARDWARE, MODELS, ZONES, Hardware, hardware_for
 from together_local.simulator.clock import rfc3339
-from together_local.simulator.endpoint import COMING_OR_UP, ERROR, STOPPING, Endpoint
+from together_local.simulator.endpoint import (
+    COMING_OR_UP,
+    ERROR,
+    PENDING,
+    STARTING,
+    STOPPING,
+    Endpoint,
+)
 from together_local.simulator.errors import ApiError, v1_closed
 from together_local.simulator.faults import Operation
 from together_local.simulator.replies import Call, Reply
@@ -84,10 +97,10 @@ class RoutesV1:
         body = parse(UpdateBody, call.json(), self._world.site.assumptions)
         self._may_update(endpoint, body)
         bounds = self._bounds(endpoint, body)
-        if body.has("display_name") and body.display_name != endpoint.spec.display_name:
-            spec = endpoint.spec
-            spec.display_name = self._world.endpoints.display_name(
-                body.display_name, spec.model, spec.project
+        check_timeout(body.inactive_timeout or 0, self._world.site.assumptions)
+        if body.has("display_name") and body.display_name != endpoint.display_name:
+            endpoint.spec.display_name = self._world.endpoints.display_name(
+                body.display_name, endpoint.spec.project
             )
         if bounds is not None:
             endpoint.scale(*bounds)
@@ -136,9 +149,14 @@ class RoutesV1:
             raise v1_closed()
         if closed and body.model_fields_set - {"state"} and assumptions.retired_patch == "refuse":
             raise v1_closed()
-        if endpoint.state == STOPPING and assumptions.patch_while_stopping != "accept":
-            status = 409 if assumptions.patch_while_stopping == "conflict" else 400
-            raise ApiError(status, "The endpoint is stopping; try again later", param="state")
+        refusal = "accept"
+        if endpoint.state == STOPPING:
+            refusal = assumptions.patch_while_stopping
+        elif endpoint.state in (PENDING, STARTING) and body.model_fields_set - {"state"}:
+            refusal = assumptions.patch_while_starting
+        if refusal != "accept":
+            status = 409 if refusal == "conflict" else 400
+            raise ApiError(status, f"The endpoint is {endpoint.state}; try again later")
         if starting and endpoint.state == ERROR and assumptions.start_from_error == "refuse":
             raise ApiError(400, "The endpoint has failed and cannot be started", param="state")
         if not body.model_fields_set and assumptions.empty_patch == "refuse":

@@ -19,6 +19,7 @@ from together_local.simulator.endpoints import Endpoints
 from together_local.simulator.faults import FaultBook
 from together_local.simulator.ledger import Ledger
 from together_local.simulator.random_faults import RandomFaults
+from together_local.simulator.rate_limit import RateLimit
 from together_local.simulator.site import Site
 
 
@@ -79,6 +80,7 @@ class World:
         self.ledger = Ledger()
         self.faults = FaultBook()
         self.random_faults = RandomFaults(options.seed)
+        self.rate_limit = RateLimit()
         self.endpoints = Endpoints(self.site, self.ledger)
 
     def settle(self) -> None:
