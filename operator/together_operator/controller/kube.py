@@ -101,9 +101,8 @@ class Kube:
         Raises:
             KubeconfigInvalid: Nothing usable was found.
         """
-        return cls(
-            await load_configuration(kubeconfig, connections=CONNECTIONS), call_limit=call_limit
-        )
+        configuration = await load_configuration(kubeconfig, connections=CONNECTIONS)
+        return cls(configuration, call_limit=call_limit, observer=observer)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -274,11 +273,14 @@ class Kube:
 
     async def serves_endpoints(self) -> bool:
         """Whether the API server knows the TogetherEndpoint resource."""
-        try:
-            found = await self._call("GET", "get", _ENDPOINTS, _ENDPOINTS.root)
-        except NotFound:
+        # Of a group that it does not know it says no more than a proxy in trouble would, so the
+        # answer is sought where there always is one.
+        groups = await self._call("GET", "get", _ENDPOINTS, "/apis")
+        served = {v["groupVersion"] for group in groups["groups"] for v in group["versions"]}
+        if API_VERSION not in served:
             return False
-        return any(item.get("name") == PLURAL for item in found.get("resources", ()))
+        found = await self._call("GET", "get", _ENDPOINTS, _ENDPOINTS.root)
+        return any(item["name"] == PLURAL for item in found["resources"])
 
     async def wait_for_discovery(self, *, every: float = 2.0) -> None:
         """Wait until the API server serves TogetherEndpoints, for as long as that takes.
@@ -347,7 +349,7 @@ class Kube:
         query: list[tuple[str, str]] | None = None,
         body: Json | None = None,
     ) -> Json:
-        what = f"{verb} {path.removeprefix(kind.root).lstrip('/') or 'API discovery'}"
+        what = f"{verb} {path.removeprefix(kind.root).lstrip('/') or kind.root}"
         outcome = "unreachable"
         headers = {"Accept": "application/json"}
         if method == "PATCH":
@@ -377,7 +379,7 @@ class Kube:
             said = Answer(
                 status=response.status,
                 reason=str(answer.get("reason", "")),
-                message="" if kind is _SECRETS else str(answer.get("message", "")),
+                message=_quotable(kind, str(answer.get("message", ""))),
                 causes=frozenset(
                     str(cause.get("reason"))
                     for cause in (answer.get("details") or {}).get("causes") or ()
@@ -386,3 +388,8 @@ class Kube:
             )
             raise failure(what, said)
         return answer
+
+
+def _quotable(kind: _Kind, message: str) -> str:
+    """What may be repeated of an answer: of one about Secrets, only a refusal by RBAC."""
+    return message if kind is not _SECRETS or 'User "' in message else ""

@@ -102,7 +102,7 @@ def failure(what: str, answer: Answer) -> KubeError:
             return NamespaceTerminating(what, said)
         case 403:
             return Forbidden(what, said)
-        case 404:
+        case 404 if answer.reason == "NotFound":
             return NotFound(f"{what}: {said}")
         case 409 if answer.reason == "AlreadyExists":
             return AlreadyExists(f"{what}: {said}")
@@ -110,7 +110,7 @@ def failure(what: str, answer: Answer) -> KubeError:
             return Conflict(f"{what}: {said}")
         case 401:
             return KubeUnavailable(f"The API server does not accept the credentials: {what}")
-        case status if status in (408, 410, 425, 429) or status >= 500:
+        case status if status in (404, 408, 410, 425, 429) or status >= 500:
             wait = float(answer.retry_after) if answer.retry_after.isdigit() else 0.0
             return KubeUnavailable(f"{what}: HTTP {status}: {said}", wait)
         case _:

@@ -55,6 +55,7 @@ from together_operator.resource.status import (
     Applied,
     Operation,
     OperationPhase,
+    Status,
     StatusAutoscaling,
 )
 
@@ -138,26 +139,34 @@ def _absences(case: Case, memory: Memory) -> Iterable[Absence]:
             yield Absence(endpoint_id, poll.sent_at, poll.sent_at)
 
 
-def begin(memory: Memory, step: Step) -> Memory:
+def begin(memory: Memory, step: Step, now: float) -> Memory:
     """Note what cannot be taken back, before the step is taken.
+
+    The fence stands from before its record is sent: should the write's answer be lost, this
+    process still knows that it has sent no POST under that nonce.
 
     Args:
         memory: What is known.
         step: The step that is about to be taken.
+        now: Monotonic seconds.
     """
-    if isinstance(step, Create) and memory.fence is not None:
-        return replace(memory, fence=replace(memory.fence, posted=True))
-    return memory
+    match step:
+        case Create() if memory.fence is not None:
+            return replace(memory, fence=replace(memory.fence, posted=True))
+        case Record(status=Status(operation=Operation(phase=OperationPhase.OPEN, nonce=nonce))):
+            known = memory.fence is not None and memory.fence.nonce == nonce
+            return memory if known else replace(memory, fence=Fence(nonce, now))
+        case _:
+            return memory
 
 
-def learn(case: Case, step: Step, outcome: Outcome, began: float, now: float) -> Memory:
+def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
     """Take in what came of a step.
 
     Args:
         case: The resource as the step was decided on, with the memory after `begin`.
         step: The step.
         outcome: What came of it.
-        began: Monotonic seconds just before it.
         now: Monotonic seconds after it.
 
     Returns:
@@ -184,8 +193,8 @@ def learn(case: Case, step: Step, outcome: Outcome, began: float, now: float) ->
             return replace(memory, owner_lives=(uid, bool(outcome)))
         case Prepare() if isinstance(outcome, str):
             return replace(memory, prepared=outcome)
-        case Record(status=status):
-            return _recorded(memory, status.operation, began)
+        case Record():
+            return replace(memory, answer=None, prepared=None)
         case Create():
             return _created(memory, step, outcome, now)
         case Update() | Start() | Stop() | Delete():
@@ -217,15 +226,6 @@ def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: f
         replace(a, not_found=now) if a.endpoint_id == endpoint_id else a for a in memory.absences
     )
     return replace(memory, absences=absences, refreshed_for=case.desired.reconcile_requested_at)
-
-
-def _recorded(memory: Memory, operation: Operation | None, began: float) -> Memory:
-    if operation is None:
-        return memory
-    fence = memory.fence
-    if operation.phase is OperationPhase.OPEN and (fence is None or fence.nonce != operation.nonce):
-        return replace(memory, fence=Fence(operation.nonce, began), answer=None, prepared=None)
-    return replace(memory, answer=None, prepared=None)
 
 
 def _created(memory: Memory, step: Create, outcome: Outcome, now: float) -> Memory:

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 NAME_LIMIT = 63
 """The longest display name ever sent, in characters."""
 
-PATTERN = r" tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
-"""What no person may write into a display name."""
-
 _SUFFIX = re.compile(r" tep-([a-z2-7]{6})-([a-z2-7]{12})-([a-z2-7]{4})$")
 
 

@@ -37,7 +37,7 @@ class Reason(StrEnum):
     IDLE_STOPPED = "IdleStopped"
     STOPPED_REMOTELY = "StoppedRemotely"
     UNREACHABLE = "Unreachable"
-    SECRET_MISSING = "SecretMissing"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 (a reason, no secret)
     UNAUTHORIZED = "Unauthorized"
     FORBIDDEN = "Forbidden"
     PAYMENT_REQUIRED = "PaymentRequired"

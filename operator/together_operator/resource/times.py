@@ -17,7 +17,7 @@ def parse_time(text: str) -> float:
     Raises:
         ValueError: If it is no such time.
     """
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    return datetime.fromisoformat(text).timestamp()
 
 
 def format_time(seconds: float) -> str:

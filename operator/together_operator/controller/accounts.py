@@ -1,0 +1,228 @@
+"""What is seen at Together, once per key instead of once per resource.
+
+A thousand resources of one key share one LIST per interval, one price list, and one reading of
+each newcomer. A look that somebody needs sooner joins the one that is under way, if that began
+late enough to count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from together_operator.core.marker import Marker, cluster_tag
+from together_operator.core.observed import Poll
+from together_operator.core.scan import Found, Scan, Trait, classify, newcomers
+from together_operator.core.steps import Look
+from together_operator.drivers import v1_hardware
+from together_operator.drivers.driver import Driver
+from together_operator.resource.remote import Absent, Listing, Unavailable
+
+_READERS = 8
+
+
+@dataclass(slots=True)
+class Account:
+    """One key, and what is seen with it.
+
+    Attributes:
+        identity: The key's name, which reveals nothing.
+        driver: The driver that uses the key.
+        clock: The monotonic clock.
+        cluster: The cluster part of our own marks.
+        poll: The newest complete LIST.
+        failures: How many LISTs in a row had no answer.
+        trouble: What the latest LIST came to, if it had no answer.
+        traits: What is known for good of the endpoints that were read.
+    """
+
+    identity: str
+    driver: Driver
+    clock: Callable[[], float]
+    cluster: str
+    poll: Poll | None = None
+    failures: int = 0
+    trouble: Unavailable | None = None
+    traits: dict[str, Trait] = field(default_factory=dict)
+    _marked: dict[str, dict[str, str]] = field(default_factory=dict)
+    _prices: dict[str, Decimal] = field(default_factory=dict)
+    _listing: asyncio.Task[Poll | Unavailable] | None = None
+    _began: float = 0.0
+    _readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READERS))
+
+    async def list(self, since: float) -> Poll | Unavailable:
+        """Have a complete LIST that was sent at or after a time.
+
+        Args:
+            since: Monotonic seconds.
+        """
+        since = min(since, self.clock())
+        while self.poll is None or self.poll.sent_at < since:
+            if self._listing is None or self._listing.done():
+                self._began = self.clock()
+                self._listing = asyncio.create_task(self._list(self._began))
+            began, listing = self._began, self._listing
+            answer = await asyncio.shield(listing)
+            if began >= since:
+                return answer
+        return self.poll
+
+    async def _list(self, began: float) -> Poll | Unavailable:
+        answer = await self.driver.list()
+        if isinstance(answer, Listing):
+            self.failures, self.trouble = 0, None
+            self.poll = Poll(self.identity, began, answer.date, answer.endpoints)
+            self._forget(self.traits.keys() - answer.endpoints.keys())
+            return self.poll
+        self.failures += 1
+        self.trouble = answer
+        return answer
+
+    def _forget(self, gone: Collection[str]) -> None:
+        for endpoint_id in gone:
+            marker = self.traits.pop(endpoint_id).marker
+            if marker is not None and marker.owner in self._marked:
+                self._marked[marker.owner].pop(endpoint_id, None)
+                if not self._marked[marker.owner]:
+                    del self._marked[marker.owner]
+
+    async def read(self, poll: Poll, horizon: float) -> None:
+        """Read every newcomer of a LIST that is not known yet.
+
+        Args:
+            poll: The LIST.
+            horizon: Unix seconds; older endpoints need not be read.
+        """
+        listing = Listing(dict(poll.lines), poll.date)
+        await self.read_ids(newcomers(listing, horizon, self.traits))
+
+    async def read_ids(self, endpoint_ids: Collection[str]) -> None:
+        """Read endpoints whose marks are not known yet, a few at a time."""
+        await asyncio.gather(*(self._read(endpoint_id) for endpoint_id in endpoint_ids))
+
+    async def _read(self, endpoint_id: str) -> None:
+        async with self._readers:
+            if endpoint_id in self.traits:
+                return
+            answer = await self.driver.get(endpoint_id)
+        if not isinstance(answer, Unavailable | Absent):
+            self.learn(endpoint_id, answer.display_name, answer.model, answer.hardware)
+
+    def learn(self, endpoint_id: str, display_name: str, model: str, hardware: str) -> None:
+        """Keep what an endpoint shows for good."""
+        marker = Marker.parse(display_name)
+        self.traits[endpoint_id] = Trait(marker, model, hardware)
+        if marker is not None and marker.cluster == self.cluster:
+            self._marked.setdefault(marker.owner, {})[endpoint_id] = marker.nonce
+
+    async def look(
+        self,
+        step: Look,
+        *,
+        cluster: str,
+        model: str,
+        hardware: str,
+        taken: Collection[str],
+    ) -> Scan | Unavailable:
+        """Scan the account for marks.
+
+        Args:
+            step: What to look for.
+            cluster: The cluster id.
+            model: The model that was ordered.
+            hardware: The hardware that was ordered.
+            taken: Ids that other resources own.
+        """
+        poll = await self.list(step.since)
+        if isinstance(poll, Unavailable):
+            return poll
+        await self.read(poll, step.horizon)
+        return classify(
+            credential=self.identity,
+            sent_at=poll.sent_at,
+            listing=Listing(dict(poll.lines), poll.date),
+            traits=self.traits,
+            since=step.horizon,
+            cluster=cluster,
+            uids=step.uids,
+            model=model,
+            hardware=hardware,
+            taken=taken,
+        )
+
+    async def price(self, hardware: str) -> Decimal | None:
+        """US dollars per replica and hour of a hardware, if Together tells.
+
+        Args:
+            hardware: The hardware id, in either generation's spelling.
+        """
+        if self.known_price(hardware) is None:
+            await self.refresh_prices()
+        return self.known_price(hardware)
+
+    async def refresh_prices(self) -> None:
+        """Have the price list, which the driver reads at most every few hours."""
+        offers = await self.driver.offers()
+        if not isinstance(offers, Unavailable):
+            self._prices = {offer.hardware: offer.cents_per_hour / 100 for offer in offers}
+
+    def known_price(self, hardware: str) -> Decimal | None:
+        """The price as last read, without asking."""
+        return self._prices.get(v1_hardware(hardware), self._prices.get(hardware))
+
+    @property
+    def owners(self) -> Collection[str]:
+        """The owner parts of all marks of ours that were read."""
+        return self._marked.keys()
+
+    def marked(self, tag: str) -> tuple[Found, ...]:
+        """The endpoints in the newest LIST that carry a resource's mark, the oldest first.
+
+        Args:
+            tag: The owner part of the mark.
+        """
+        if self.poll is None:
+            return ()
+        lines = self.poll.lines
+        found = [
+            Found(endpoint_id, nonce, lines[endpoint_id].created_at)
+            for endpoint_id, nonce in self._marked.get(tag, {}).items()
+            if endpoint_id in lines
+        ]
+        return tuple(sorted(found, key=lambda f: (f.created_at, f.id)))
+
+
+class Accounts:
+    """The keys in use.
+
+    Args:
+        cluster: The cluster id.
+        clock: The monotonic clock.
+    """
+
+    def __init__(self, cluster: str, clock: Callable[[], float]) -> None:
+        self._cluster = cluster_tag(cluster)
+        self._clock = clock
+        self._accounts: dict[str, Account] = {}
+
+    def add(self, identity: str, driver: Callable[[], Driver]) -> Account:
+        """Have the account of a key, made on first use."""
+        account = self._accounts.get(identity)
+        if account is None:
+            account = Account(identity, driver(), self._clock, self._cluster)
+            self._accounts[identity] = account
+        return account
+
+    def get(self, identity: str | None) -> Account | None:
+        """The account of a key that is in use."""
+        return None if identity is None else self._accounts.get(identity)
+
+    def keep(self, identities: Collection[str]) -> None:
+        """Forget the keys that nobody uses any more."""
+        for unused in self._accounts.keys() - set(identities):
+            del self._accounts[unused]
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(tuple(self._accounts.values()))

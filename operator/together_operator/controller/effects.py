@@ -1,0 +1,206 @@
+"""Carrying out one step: the only place where a decision meets the world.
+
+Each effect is one call, or one shared look. What comes of it is returned as a plain value for the
+core to learn from; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from together_operator.controller import connection
+from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.clocks import Clocks
+from together_operator.controller.keys import KeyRing, Tombstone
+from together_operator.controller.kube import Kube
+from together_operator.controller.roster import Roster
+from together_operator.core.case import Case
+from together_operator.core.learning import Outcome
+from together_operator.core.marker import cluster_tag, owner_tag
+from together_operator.core.steps import (
+    Consume,
+    Create,
+    Delete,
+    FindOwner,
+    Finish,
+    Get,
+    KeepKey,
+    List,
+    Look,
+    Probe,
+    Record,
+    Start,
+    Step,
+    Stop,
+    Update,
+    Vet,
+)
+from together_operator.drivers.driver import Driver
+from together_operator.resource import names
+from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Refused, Unavailable
+
+_TOMBSTONE_SECONDS = 24 * 3600.0
+
+
+class KeyGone(Exception):  # noqa: N818 (it tells what happened)
+    """The key that a step was decided with is no longer at hand; decide again."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What steps are carried out with.
+
+    Attributes:
+        kube: The cluster.
+        cluster: The cluster id.
+        accounts: What is seen at Together.
+        keys: All keys.
+        roster: Which resources there are.
+        clocks: The clocks.
+    """
+
+    kube: Kube
+    cluster: str
+    accounts: Accounts
+    keys: KeyRing
+    roster: Roster
+    clocks: Clocks
+
+    async def remote(self, case: Case, step: Step) -> Outcome:
+        """Carry out a step at Together.
+
+        Args:
+            case: The resource as the step was decided on.
+            step: A step that looks or writes there.
+
+        Raises:
+            KeyGone: The key of the step is no longer at hand.
+        """
+        match step:
+            case List(credential=credential, since=since):
+                return await self._account(credential).list(since)
+            case Look():
+                return await self._look(case, step)
+            case Get(credential=credential, endpoint_id=endpoint_id):
+                return await self._driver(credential).get(endpoint_id)
+            case Vet(credential=credential, endpoint_id=endpoint_id):
+                return await self._driver(credential).get(endpoint_id)
+            case Probe(credential=credential, name=name):
+                return await self._driver(credential).probe(name)
+            case Create():
+                return await self._create(case, step)
+            case Update(credential=credential, endpoint_id=endpoint_id, change=change):
+                return await self._driver(credential).update(endpoint_id, change)
+            case Start(credential=credential, endpoint_id=endpoint_id, order=order):
+                return await self._driver(credential).start(endpoint_id, order)
+            case Stop(credential=credential, endpoint_id=endpoint_id):
+                return await self._driver(credential).stop(endpoint_id)
+            case Delete(credential=credential, endpoint_id=endpoint_id):
+                return await self._driver(credential).delete(endpoint_id)
+            case _:
+                raise TypeError(f"{type(step).__name__} is no step at Together")
+
+    def _account(self, credential: str) -> Account:
+        account = self.accounts.get(credential)
+        if account is None:
+            raise KeyGone(credential)
+        return account
+
+    def _driver(self, credential: str) -> Driver:
+        return self._account(credential).driver
+
+    async def _look(self, case: Case, step: Look) -> Outcome:
+        return await self._account(step.credential).look(
+            step,
+            cluster=self.cluster,
+            model=case.desired.spec.model,
+            hardware=case.desired.spec.hardware,
+            taken=self.roster.taken(case.desired.uid),
+        )
+
+    async def _create(self, case: Case, step: Create) -> Outcome:
+        """One POST, if the record is still fresh in the instant before the first byte leaves."""
+        fence = case.memory.fence
+        limit = case.timing.fence
+
+        def fresh() -> bool:
+            return fence is not None and self.clocks.steady() - fence.began <= limit
+
+        driver = self._driver(step.credential)
+        outcome = await driver.create(step.order, fence=fresh)
+        if isinstance(outcome, Refused):
+            return await driver.explain(step.order, outcome)
+        return outcome
+
+    # -- in the cluster --------------------------------------------------------------------------
+
+    async def keep_key(self, resource: TogetherEndpoint, step: KeepKey) -> None:
+        """Copy the person's key.
+
+        Raises:
+            KeyGone: The person's key has changed since the decision.
+        """
+        key = await self.keys.user(resource, anew=False)
+        if isinstance(key, Unavailable) or key.identity != step.credential:
+            raise KeyGone(step.credential)
+        await self.keys.keep(resource, key)
+
+    async def prepare(self, resource: TogetherEndpoint) -> dict[str, Any]:
+        """Write finalizer and owner-uid in one PATCH; returns the resource after it."""
+        finalizers = list(resource.finalizers)
+        if names.FINALIZER not in finalizers:
+            finalizers.append(names.FINALIZER)
+        return await self.kube.patch_metadata(
+            resource.namespace,
+            resource.name,
+            resource.resource_version,
+            finalizers=finalizers,
+            annotations={names.OWNER_UID: resource.uid},
+        )
+
+    async def consume(self, resource: TogetherEndpoint, step: Consume) -> dict[str, Any]:
+        """Take an annotation off; returns the resource after it."""
+        return await self.kube.patch_metadata(
+            resource.namespace,
+            resource.name,
+            resource.resource_version,
+            annotations={step.annotation: None},
+        )
+
+    async def publish(self, resource: TogetherEndpoint, wanted: dict[str, str]) -> bool:
+        """Write the ConfigMap for applications."""
+        return await connection.publish(self.kube, resource, wanted)
+
+    async def owner_lives(self, step: FindOwner) -> bool:
+        """Look for a resource by uid, in the cluster itself and not in what is remembered."""
+        async for body in self.kube.list_endpoints():
+            if body["metadata"]["uid"] == step.uid:
+                return True
+        return False
+
+    async def finish(self, resource: TogetherEndpoint, step: Finish) -> None:
+        """Let the resource go: tombstone first, finalizer next, the key copy last."""
+        if step.nonces:
+            expires = self.clocks.wall() + _TOMBSTONE_SECONDS
+            tombstone = Tombstone(
+                cluster_tag(self.cluster), owner_tag(resource.uid), step.nonces, expires
+            )
+            await self.keys.entomb(resource, tombstone)
+        await self.kube.patch_metadata(
+            resource.namespace,
+            resource.name,
+            resource.resource_version,
+            finalizers=[name for name in resource.finalizers if name != names.FINALIZER],
+        )
+        if not step.nonces:
+            await self.keys.drop(resource.uid)
+
+
+RECORDING = (Record,)
+"""Steps that a shutdown waits for: what is known at Together and not yet written down."""
+
+UNAUTHORIZED = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN})
+"""Answers that are reason enough to read the person's Secret again."""

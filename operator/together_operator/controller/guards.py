@@ -1,0 +1,69 @@
+"""The operator's own limits: what may not be bought, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from together_operator.core.desired import Desired
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """Limits that hold for every resource.
+
+    Attributes:
+        hardware: The hardware that may be used; empty for any.
+        max_replicas: The most replicas that a resource may ask for.
+        max_price_per_hour: US dollars per hour that a resource may cost at its maximum.
+    """
+
+    hardware: Collection[str] = ()
+    max_replicas: int | None = None
+    max_price_per_hour: Decimal | None = None
+
+    @property
+    def need_price(self) -> bool:
+        """Whether a decision needs the price."""
+        return self.max_price_per_hour is not None
+
+    def verdict(self, desired: Desired, hardware: str, price: Decimal | None) -> str | None:
+        """Why a resource is not allowed, if it is not.
+
+        Args:
+            desired: What is asked for.
+            hardware: The hardware in Together's spelling.
+            price: US dollars per replica and hour, if known.
+
+        Returns:
+            What to tell the person, or `None` if it is allowed.
+        """
+        asked = (desired.spec.hardware, hardware)
+        if self.hardware and not any(name in self.hardware for name in asked):
+            allowed = ", ".join(sorted(self.hardware))
+            return (
+                f"This operator does not allow spec.hardware '{desired.spec.hardware}'. Choose one"
+                f" of: {allowed}"
+            )
+        most = desired.bounds.max
+        if self.max_replicas is not None and most > self.max_replicas:
+            return (
+                f"This operator allows at most {self.max_replicas} replicas, and"
+                f" spec.autoscaling asks for up to {most}. Lower it"
+            )
+        limit = self.max_price_per_hour
+        if limit is None:
+            return None
+        if price is None:
+            return (
+                f"This operator allows at most ${limit} per hour, and Together does not tell the"
+                f" price of '{desired.spec.hardware}'. Check spec.hardware"
+            )
+        if price * most > limit:
+            return (
+                f"This operator allows at most ${limit} per hour, and {most} replicas at"
+                f" ${price:.2f} cost ${price * most:.2f}. Lower spec.autoscaling or choose other"
+                " hardware"
+            )
+        return None

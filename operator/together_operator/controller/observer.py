@@ -1,0 +1,168 @@
+"""Putting together what has been seen, for one resource, from everything that is shared."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from together_operator.controller import connection
+from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.clocks import Clocks
+from together_operator.controller.guards import Guards
+from together_operator.controller.keys import HeldKey, KeyRing
+from together_operator.controller.kube import Kube
+from together_operator.controller.roster import Roster
+from together_operator.core.case import FAILED_POLLS, Case
+from together_operator.core.desired import Desired
+from together_operator.core.learning import notice, replace_memory
+from together_operator.core.marker import owner_tag
+from together_operator.core.memory import Memory
+from together_operator.core.observed import Keys, Link, Observed
+from together_operator.core.scan import Found
+from together_operator.core.timing import Timing
+from together_operator.drivers.driver import Driver
+from together_operator.resource import names
+from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Unavailable
+from together_operator.resource.spec import Api
+from together_operator.resource.times import parse_time
+
+_NONCE = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def desired_of(resource: TogetherEndpoint) -> Desired:
+    """What a resource says, status apart."""
+    notes = resource.annotations
+    release = notes.get(names.RELEASE, "")
+    return Desired(
+        namespace=resource.namespace,
+        name=resource.name,
+        uid=resource.uid,
+        generation=resource.generation,
+        resource_version=resource.resource_version,
+        created_at=resource.creation_timestamp,
+        deleting=resource.deleting,
+        held=names.FINALIZER in resource.finalizers,
+        owner_uid=notes.get(names.OWNER_UID),
+        spec=resource.spec,
+        claim=notes.get(names.CLAIM),
+        restored_copy=notes.get(names.RESTORED_COPY),
+        release=frozenset(filter(None, (part.strip() for part in release.split(",")))),
+        reconcile_requested_at=notes.get(names.RECONCILE_REQUESTED_AT),
+        restart_requested_at=notes.get(names.RESTART_REQUESTED_AT),
+    )
+
+
+@dataclass(slots=True)
+class Observer:
+    """What a picture of a resource is put together from.
+
+    Attributes:
+        kube: The cluster.
+        cluster: The cluster id.
+        accounts: What is seen at Together.
+        keys: All keys.
+        roster: Which resources there are.
+        guards: The operator's own limits.
+        timing: The waits in force.
+        clocks: The clocks.
+        driver: Makes the driver of a key.
+        probes: Whether serving is proved by a request.
+    """
+
+    kube: Kube
+    cluster: str
+    accounts: Accounts
+    keys: KeyRing
+    roster: Roster
+    guards: Guards
+    timing: Timing
+    clocks: Clocks
+    driver: Callable[[HeldKey], Driver]
+    probes: bool
+
+    async def observe(self, resource: TogetherEndpoint, memory: Memory, *, anew: bool) -> Case:
+        """Put together what has been seen.
+
+        Args:
+            resource: The resource, just read.
+            memory: What this process knows of it.
+            anew: Whether there is a reason to read its Secret again.
+        """
+        keys = await self._keys(resource, memory, anew=anew)
+        account = self.accounts.get(keys.held or keys.user)
+        desired = desired_of(resource)
+        endpoint_id = resource.status.endpoint_id
+        rival = self.roster.rival(resource, endpoint_id) if endpoint_id else None
+        observed = Observed(
+            cluster=self.cluster,
+            api=account.driver.api if account else Api.V1,
+            nonce="".join(secrets.choice(_NONCE) for _ in range(4)),
+            timing=self.timing,
+            keys=keys,
+            memory=memory,
+            poll=account.poll if account else None,
+            trouble=_lasting(account),
+            forbidden=await self._forbidden(desired, account),
+            rival=str(rival.key) if rival else None,
+            markers_lost=self.roster.markers_lost((keys.held, keys.user)),
+            creates_stopped=account.driver.creates_stopped if account else False,
+            marked=self._marked(resource, account),
+            link=await self._link(resource),
+            probes=self.probes,
+            unsynced=self._unsynced(resource),
+        )
+        case = Case(desired, resource.status, observed, self.clocks.steady())
+        return replace_memory(case, notice(case))
+
+    async def _keys(self, resource: TogetherEndpoint, memory: Memory, *, anew: bool) -> Keys:
+        held = self.keys.held(resource.uid)
+        trouble = memory.trouble
+        refused = trouble is not None and trouble.what.reason in (
+            Reason.UNAUTHORIZED,
+            Reason.FORBIDDEN,
+        )
+        user = await self.keys.user(resource, anew=anew or refused)
+        for key in (held, user):
+            if isinstance(key, HeldKey):
+                self._account(key)
+        return Keys(
+            user=user.identity if isinstance(user, HeldKey) else None,
+            held=held.identity if held else None,
+            trouble=user if isinstance(user, Unavailable) else None,
+        )
+
+    def _account(self, key: HeldKey) -> Account:
+        return self.accounts.add(key.identity, lambda: self.driver(key))
+
+    async def _forbidden(self, desired: Desired, account: Account | None) -> str | None:
+        if account is None:
+            return None
+        hardware = desired.spec.hardware
+        price = await account.price(hardware) if self.guards.need_price else None
+        return self.guards.verdict(desired, hardware, price)
+
+    def _marked(self, resource: TogetherEndpoint, account: Account | None) -> tuple[Found, ...]:
+        if account is None:
+            return ()
+        found = account.marked(owner_tag(resource.uid))
+        return tuple(f for f in found if f.id != resource.status.endpoint_id)
+
+    async def _link(self, resource: TogetherEndpoint) -> Link:
+        inference = resource.status.inference
+        wanted = connection.data(inference.base_url, inference.model) if inference else None
+        return await connection.link(self.kube, resource, wanted)
+
+    def _unsynced(self, resource: TogetherEndpoint) -> float:
+        for condition in resource.status.conditions:
+            if condition.type is ConditionType.SYNCED and condition.status == "False":
+                return max(0.0, self.clocks.wall() - parse_time(condition.last_transition_time))
+        return 0.0
+
+
+def _lasting(account: Account | None) -> Unavailable | None:
+    if account is None or account.failures < FAILED_POLLS:
+        return None
+    return account.trouble

@@ -1,0 +1,259 @@
+"""Reconcile: one resource, from what it says to what is true, one step at a time.
+
+Level-based: it reads the resource fresh, looks, decides, does at most one thing, writes down what
+came of it, and starts over until there is nothing to do. What triggered it does not matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from together_operator.controller import connection, stories
+from together_operator.controller.effects import Effects, KeyGone
+from together_operator.controller.events import Recorder
+from together_operator.controller.kube_errors import Conflict, NotFound
+from together_operator.controller.observer import Observer
+from together_operator.controller.queue import Key
+from together_operator.controller.readable import readable
+from together_operator.controller.roster import Entry, Roster
+from together_operator.core.case import Case
+from together_operator.core.decide import decide
+from together_operator.core.learning import Outcome, begin, learn, replace_memory
+from together_operator.core.memory import Memory
+from together_operator.core.report import GRACED, report
+from together_operator.core.steps import (
+    Consume,
+    Decision,
+    FindOwner,
+    Finish,
+    KeepKey,
+    Prepare,
+    Publish,
+    Record,
+    Step,
+    Wait,
+)
+from together_operator.metrics import Metrics
+from together_operator.resource import names
+from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Phase
+
+log = logging.getLogger(__name__)
+
+_MAX_STEPS = 64
+"""Steps in one reconcile, after which others get their turn."""
+
+Body = dict[str, Any]
+
+PERSON = frozenset({"create", "update", "stop", "delete", "resume"})
+"""Triggers that are events of the resource, and so a reason to read its Secret again."""
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """The one function that everything leads to, and what it needs.
+
+    Attributes:
+        effects: Carries out steps.
+        observer: Puts together what has been seen.
+        roster: Which resources there are.
+        recorder: Writes events.
+        metrics: Counts.
+        key_pause: Seconds until a missing key is looked for again.
+        stopping: Whether the operator is shutting down.
+    """
+
+    effects: Effects
+    observer: Observer
+    roster: Roster
+    recorder: Recorder
+    metrics: Metrics
+    key_pause: float
+    stopping: Callable[[], bool]
+    _memories: dict[str, Memory] = field(default_factory=dict)
+
+    async def reconcile(self, key: Key, triggers: Collection[str]) -> float | None:
+        """Work on one resource until there is nothing to do.
+
+        Args:
+            key: The resource.
+            triggers: Why it is looked at.
+
+        Returns:
+            Seconds until another look is worth it; `None` if only a change can tell.
+
+        Raises:
+            KubeError: The cluster did not answer; the caller tries again later.
+        """
+        anew = not PERSON.isdisjoint(triggers)
+        body = await self.effects.kube.get_endpoint(*key)
+        for _ in range(_MAX_STEPS):
+            if body is None:
+                self._forget(key)
+                return None
+            resource, problem = readable(body)
+            if resource.deleting and names.FINALIZER not in resource.finalizers:
+                self._forget(key)
+                return None
+            case = await self.observer.observe(resource, self._memory(resource), anew=anew)
+            anew = False
+            self._memories[resource.uid] = case.memory
+            decision = decide(case)
+            if problem is not None and not resource.deleting:
+                decision = case.wait(Reason.INVALID_REQUEST, problem)
+            if isinstance(decision.step, Wait):
+                return await self._rest(body, resource, case, decision, decision.step)
+            if self.stopping() and not isinstance(decision.step, Record):
+                return 0.0
+            try:
+                body = await self._step(body, resource, case, decision)
+            except (Conflict, NotFound):
+                body = await self.effects.kube.get_endpoint(*key)
+            except KeyGone:
+                anew = True
+        return 0.0
+
+    def _memory(self, resource: TogetherEndpoint) -> Memory:
+        memory = self._memories.get(resource.uid)
+        if memory is not None:
+            return memory
+        now = self.observer.clocks.steady()
+        spread = int(hashlib.sha256(resource.uid.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+        return Memory(born=now, details_at=now - spread * self.observer.timing.drift)
+
+    def _forget(self, key: Key) -> None:
+        entry = self.roster.remove(key)
+        if entry is not None:
+            self._memories.pop(entry.uid, None)
+        self.metrics.resource_gone(*key)
+
+    # -- one step --------------------------------------------------------------------------------
+
+    async def _step(
+        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
+    ) -> Body | None:
+        """Take one step, learn from it, and tell what happened."""
+        step = decision.step
+        steady = self.observer.clocks.steady
+        case = replace_memory(case, begin(case.memory, step, steady()))
+        self._memories[resource.uid] = case.memory
+        log.debug("%s: %s", type(step).__name__, decision.situation.message, extra=_extra(resource))
+        after, outcome = await self._carry_out(body, resource, case, decision)
+        self._memories[resource.uid] = learn(case, step, outcome, steady())
+        story = stories.of_step(case, decision, outcome)
+        if story is not None:
+            self._tell(resource, story)
+        return after
+
+    async def _carry_out(
+        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
+    ) -> tuple[Body | None, Outcome]:
+        step: Step = decision.step
+        effects = self.effects
+        match step:
+            case Record():
+                after = await self._write(body, resource, case, decision)
+                return after, None
+            case Prepare():
+                after = await effects.prepare(resource)
+                return after, after["metadata"]["resourceVersion"]
+            case Consume():
+                return await effects.consume(resource, step), None
+            case KeepKey():
+                await effects.keep_key(resource, step)
+                return body, None
+            case Publish():
+                inference = resource.status.inference
+                if inference is not None:
+                    await effects.publish(
+                        resource, connection.data(inference.base_url, inference.model)
+                    )
+                return body, None
+            case FindOwner():
+                return body, await effects.owner_lives(step)
+            case Finish():
+                await effects.finish(resource, step)
+                return await effects.kube.get_endpoint(resource.namespace, resource.name), None
+            case _:
+                return body, await effects.remote(case, step)
+
+    # -- the status ------------------------------------------------------------------------------
+
+    async def _write(
+        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
+    ) -> Body:
+        """Write the status, if it says anything new."""
+        account = self.effects.accounts.get(case.credential)
+        status = report(
+            case,
+            decision,
+            wall=self.observer.clocks.wall(),
+            price=await self._price(case, decision),
+            inference_url=account.driver.inference_url if account else "",
+        )
+        told = status.to_dict()
+        if told == body.get("status"):
+            return body
+        after = await self.effects.kube.replace_status({**body, "status": told})
+        story = stories.of_change(case, decision.situation)
+        if story is not None and not isinstance(decision.step, Record):
+            self._tell(resource, story)
+        return after
+
+    async def _price(self, case: Case, decision: Decision) -> Decimal | None:
+        """The price, read once for all resources of a key; never a reason to wait for long."""
+        account = self.effects.accounts.get(case.credential)
+        if account is None:
+            return None
+        hardware = case.desired.spec.hardware
+        ordered = case.record.endpoint_id is not None or isinstance(decision.step, Record)
+        if case.status.price is None and ordered and account.failures == 0:
+            return await account.price(hardware)
+        return account.known_price(hardware)
+
+    async def _rest(
+        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision, step: Wait
+    ) -> float | None:
+        """Nothing to do: tell how things are, and say when to look again."""
+        try:
+            after = await self._write(body, resource, case, decision)
+        except (Conflict, NotFound):
+            return 0.0
+        now, _ = readable(after)
+        self.roster.put(Entry.of(now, case.credential))
+        self._measure(now, case, decision)
+        pause = step.after
+        pauses = [] if pause is None else [pause]
+        if case.observed.keys.trouble is not None:
+            pauses.append(self.key_pause)
+        if decision.situation.reason in GRACED:
+            pauses.append(max(self.key_pause, case.timing.grace - case.observed.unsynced))
+        return min(pauses, default=None)
+
+    def _measure(self, resource: TogetherEndpoint, case: Case, decision: Decision) -> None:
+        price, bounds = resource.status.price, resource.status.autoscaling
+        endpoint = case.endpoint
+        cost = Decimal(0)
+        if price and bounds and endpoint and endpoint.phase is Phase.STARTED:
+            cost = Decimal(price.per_replica_hour) * (
+                endpoint.ready_replicas or bounds.min_replicas
+            )
+        self.metrics.resource(
+            resource.namespace, resource.name, decision.situation.reason.value, cost
+        )
+
+    def _tell(self, resource: TogetherEndpoint, story: stories.Story) -> None:
+        level = logging.WARNING if story.warning else logging.INFO
+        log.log(level, "%s: %s", story.reason, story.message, extra=_extra(resource))
+        kind = "Warning" if story.warning else "Normal"
+        self.recorder.record(resource, kind, story.reason, story.message)
+
+
+def _extra(resource: TogetherEndpoint) -> dict[str, str]:
+    return {"namespace": resource.namespace, "resource": resource.name, "uid": resource.uid}

@@ -1,0 +1,104 @@
+"""What a watch lost: the slow comparison of what is known with what there is.
+
+A watch can miss a change or a deletion, and nobody would ever tell. So now and then all resources
+are listed and compared with what is remembered, without any other call; the same moment sweeps
+key copies that outlived their resource.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from together_operator.controller.accounts import Accounts
+from together_operator.controller.clocks import Clocks
+from together_operator.controller.keys import Copy, KeyRing
+from together_operator.controller.kube import Kube
+from together_operator.controller.kube_errors import KubeError
+from together_operator.controller.queue import Key
+from together_operator.controller.readable import readable
+from together_operator.controller.roster import Entry, Roster
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Resync:
+    """Compares what is known with what there is.
+
+    Attributes:
+        kube: The cluster.
+        namespaces: The namespaces that are served; empty for all.
+        roster: Which resources there are.
+        keys: All keys.
+        accounts: The keys in use.
+        clocks: The clocks.
+        enqueue: Has a resource worked on.
+        interval: Seconds between two comparisons.
+    """
+
+    kube: Kube
+    namespaces: Sequence[str]
+    roster: Roster
+    keys: KeyRing
+    accounts: Accounts
+    clocks: Clocks
+    enqueue: Callable[[Key, str], None]
+    interval: float
+
+    async def fill(self) -> None:
+        """Learn of every resource and every key copy, before anything is decided."""
+        await self.keys.load()
+        async for body in self.kube.list_endpoints(self.namespaces):
+            resource, _ = readable(body)
+            held = self.keys.held(resource.uid)
+            self.roster.put(Entry.of(resource, held.identity if held else None))
+
+    async def run(self) -> None:
+        """Compare now and then, for ever."""
+        while True:
+            await asyncio.sleep(self.interval * random.uniform(0.8, 1.2))
+            try:
+                await self.compare()
+            except KubeError as error:
+                log.warning("The comparison with the cluster is put off: %s", error)
+
+    async def compare(self) -> None:
+        """Have worked on what changed unnoticed, and sweep what is left of what has gone."""
+        await self.keys.load()
+        copies = tuple(self.keys)
+        there: dict[Key, tuple[str, str]] = {}
+        async for body in self.kube.list_endpoints(self.namespaces):
+            meta = body["metadata"]
+            key = Key(meta["namespace"], meta["name"])
+            there[key] = (meta["uid"], meta["resourceVersion"])
+        for key, (uid, version) in there.items():
+            entry = self.roster.get(key)
+            if entry is None or (entry.uid, entry.resource_version) != (uid, version):
+                self.enqueue(key, "resync")
+        for entry in self.roster:
+            if entry.key not in there:
+                self.enqueue(entry.key, "resync")
+        await self._sweep(copies, {uid for uid, _ in there.values()})
+        self._forget_keys()
+
+    async def _sweep(self, copies: Sequence[Copy], living: set[str]) -> None:
+        """Delete key copies that were there before the LIST and that nothing needs any more."""
+        now = self.clocks.wall()
+        for copy in copies:
+            if copy.uid in living or not self._serves(copy.namespace):
+                continue
+            if copy.tombstone is not None and copy.tombstone.expires > now:
+                continue
+            log.info("Deleting the key copy of a resource that is gone (uid %s)", copy.uid)
+            await self.keys.drop(copy.uid)
+
+    def _serves(self, namespace: str) -> bool:
+        return not self.namespaces or namespace in self.namespaces
+
+    def _forget_keys(self) -> None:
+        buried = {copy.key.identity for copy in self.keys if copy.key and copy.tombstone}
+        self.accounts.keep({*self.roster.credentials(), *buried})

@@ -1,0 +1,197 @@
+"""Which resources there are, as far as one has to know of another.
+
+Everything about a single resource is read fresh when it is worked on. What remains is what spans
+them: whose endpoint an id is, which resources a poll concerns, and which are in motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from together_operator.controller.queue import Key
+from together_operator.core.marker import Marker, owner_tag
+from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.reasons import ConditionType, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What others have to know of a resource.
+
+    Attributes:
+        key: Its namespace and name.
+        uid: Its identity.
+        resource_version: Of the reading that this was made of.
+        created_at: creationTimestamp in unix seconds.
+        endpoint_id: The endpoint that it has on record.
+        display_name: The name under which it last saw that endpoint.
+        state: Together's word for it, as last reported.
+        credential: The identity of the key in use.
+        moving: Whether a change is under way.
+        missing: Whether it is reported that its endpoint no longer exists.
+        markers_lost: Whether its endpoint came back without its mark.
+        deleting: Whether it is being deleted.
+    """
+
+    key: Key
+    uid: str
+    resource_version: str
+    created_at: float
+    endpoint_id: str | None
+    display_name: str
+    state: str | None
+    credential: str | None
+    moving: bool
+    missing: bool
+    markers_lost: bool
+    deleting: bool
+
+    @classmethod
+    def of(cls, resource: TogetherEndpoint, credential: str | None) -> Entry:
+        """Take from a resource what others have to know.
+
+        Args:
+            resource: The resource as it is now.
+            credential: The identity of the key in use, if it is known.
+        """
+        status = resource.status
+        operation = status.operation
+        ours = operation is not None and operation.uid == resource.uid
+        conditions = {c.type: c for c in status.conditions}
+        reconciling = conditions.get(ConditionType.RECONCILING)
+        ready = conditions.get(ConditionType.READY)
+        if credential is None and operation is not None:
+            credential = operation.credential
+        return cls(
+            key=Key(resource.namespace, resource.name),
+            uid=resource.uid,
+            resource_version=resource.resource_version,
+            created_at=resource.creation_timestamp,
+            endpoint_id=status.endpoint_id if ours else None,
+            display_name=status.display_name or "",
+            state=status.state,
+            credential=credential,
+            moving=reconciling is None or reconciling.status == "True" or resource.deleting,
+            missing=ready is not None and ready.reason == Reason.REMOTE_MISSING,
+            markers_lost=bool(operation and operation.markers_lost),
+            deleting=resource.deleting,
+        )
+
+
+class Roster:
+    """All resources that are known."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, Entry] = {}
+        self._by_owner: dict[str, Key] = {}
+        self._by_endpoint: dict[str, set[Key]] = {}
+        self._by_credential: dict[str, set[Key]] = {}
+        self._unmarked: set[Key] = set()
+        self._moving: set[Key] = set()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._by_key.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def get(self, key: Key) -> Entry | None:
+        """What is known of a resource."""
+        return self._by_key.get(key)
+
+    def put(self, entry: Entry) -> None:
+        """Take in what is true of a resource now."""
+        self.remove(entry.key)
+        self._by_key[entry.key] = entry
+        self._by_owner[owner_tag(entry.uid)] = entry.key
+        if entry.markers_lost:
+            self._unmarked.add(entry.key)
+        if entry.moving:
+            self._moving.add(entry.key)
+        if entry.credential is not None:
+            self._by_credential.setdefault(entry.credential, set()).add(entry.key)
+        if entry.endpoint_id is not None:
+            self._by_endpoint.setdefault(entry.endpoint_id, set()).add(entry.key)
+
+    def remove(self, key: Key) -> Entry | None:
+        """Forget a resource."""
+        entry = self._by_key.pop(key, None)
+        if entry is None:
+            return None
+        self._unmarked.discard(key)
+        self._moving.discard(key)
+        if entry.credential is not None:
+            _discard(self._by_credential, entry.credential, key)
+        tag = owner_tag(entry.uid)
+        if self._by_owner.get(tag) == key:
+            del self._by_owner[tag]
+        if entry.endpoint_id is not None:
+            _discard(self._by_endpoint, entry.endpoint_id, key)
+        return entry
+
+    def owner(self, tag: str) -> Entry | None:
+        """The living resource that the owner part of a mark names."""
+        key = self._by_owner.get(tag)
+        return None if key is None else self._by_key[key]
+
+    def taken(self, uid: str) -> frozenset[str]:
+        """The endpoints that other resources have on record."""
+        return frozenset(
+            endpoint_id
+            for endpoint_id, keys in self._by_endpoint.items()
+            if any(self._by_key[key].uid != uid for key in keys)
+        )
+
+    def rival(self, resource: TogetherEndpoint, endpoint_id: str) -> Entry | None:
+        """The resource that has the better right to an endpoint, if another one has.
+
+        The mark on the endpoint decides; failing that, who is older.
+
+        Args:
+            resource: The one that asks.
+            endpoint_id: The endpoint that it has, or would take, on record.
+        """
+        others = [
+            self._by_key[key]
+            for key in self._by_endpoint.get(endpoint_id, ())
+            if self._by_key[key].uid != resource.uid
+        ]
+        if not others:
+            return None
+        mine = _claim(resource.status.display_name or "", resource.uid, resource.creation_timestamp)
+        best = min(others, key=lambda e: _claim(e.display_name, e.uid, e.created_at))
+        return best if _claim(best.display_name, best.uid, best.created_at) < mine else None
+
+    def markers_lost(self, credentials: Collection[str | None]) -> bool:
+        """Whether display names came back without their mark with any of these keys."""
+        return any(self._by_key[key].credential in credentials for key in self._unmarked)
+
+    def of(self, credential: str) -> list[Entry]:
+        """The resources that use a key."""
+        return [self._by_key[key] for key in self._by_credential.get(credential, ())]
+
+    def in_motion(self, credential: str) -> bool:
+        """Whether a change is under way for any resource that uses a key."""
+        return not self._moving.isdisjoint(self._by_credential.get(credential, ()))
+
+    def recorded(self) -> Collection[str]:
+        """The endpoints that any resource has on record."""
+        return self._by_endpoint.keys()
+
+    def credentials(self) -> Collection[str]:
+        """The identities of the keys in use."""
+        return self._by_credential.keys()
+
+
+def _discard(index: dict[str, set[Key]], name: str, key: Key) -> None:
+    keys = index[name]
+    keys.discard(key)
+    if not keys:
+        del index[name]
+
+
+def _claim(display_name: str, uid: str, created_at: float) -> tuple[bool, float, str]:
+    marker = Marker.parse(display_name)
+    marked = marker is not None and marker.owner == owner_tag(uid)
+    return (not marked, created_at, uid)

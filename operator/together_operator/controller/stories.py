@@ -1,0 +1,127 @@
+"""What happened, as Kubernetes events: one line for each thing that a person would want to know.
+
+Events are written on transitions only. The status says what is; events say how it came about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from together_operator.core.case import Case
+from together_operator.core.learning import Outcome
+from together_operator.core.report import ROWS, row
+from together_operator.core.steps import (
+    Create,
+    Decision,
+    Delete,
+    Finish,
+    KeepKey,
+    Publish,
+    Record,
+    Situation,
+    Start,
+    Stop,
+    Update,
+)
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Ambiguous, Change, Done, Endpoint, NotSent
+from together_operator.resource.status import OperationPhase
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One event.
+
+    Attributes:
+        reason: CamelCase, specific.
+        message: What happened.
+        warning: Whether it is of type Warning.
+    """
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
+    """What a step that was taken amounts to, if it is worth an event.
+
+    Args:
+        case: The resource as the step was decided on.
+        decision: The decision.
+        outcome: What came of it.
+    """
+    step = decision.step
+    match step, outcome:
+        case Create(), Done(endpoint=Endpoint(id=made)):
+            return Story("EndpointCreated", f"Together created {made}")
+        case Create(), Ambiguous(message=message) | NotSent(message=message):
+            return Story("CreateUnclear", f"A create request had no clear answer: {message}", True)
+        case Update(drift=True), Done():
+            return Story(
+                "DriftCorrected", "Name or bounds were changed at Together; put back", True
+            )
+        case Update(change=Change(bounds=bounds)), Done() if bounds is not None:
+            return Story("Scaled", f"Together acknowledged {bounds.min}-{bounds.max} replicas")
+        case Update(change=Change(display_name=name)), Done() if name is not None:
+            return Story("Renamed", f"Together acknowledged the name '{name}'")
+        case Update(), Done():
+            return Story("Updated", "Together acknowledged the change")
+        case Start(), Done():
+            return Story("StartRequested", f"Together acknowledged the start of {step.endpoint_id}")
+        case Stop(), Done():
+            return _stopped(case, step)
+        case Delete(), Done():
+            return Story("DeleteRequested", f"Together acknowledged deleting {step.endpoint_id}")
+        case KeepKey(), _ if case.observed.keys.held is not None:
+            return Story("KeyChanged", "The new key is in use")
+        case Publish(), _:
+            return Story("ConnectionPublished", "The ConfigMap for applications is up to date")
+        case Record(status=status), _ if decision.situation.reason is Reason.CLAIMING:
+            warning = status.operation is not None and bool(status.operation.removing)
+            return Story("EndpointClaimed", decision.situation.message, warning)
+        case Finish(nonces=nonces), _ if nonces:
+            return Story(
+                "DeletedWithDoubt",
+                "An earlier create request may yet take effect; it is watched for 24 hours",
+                True,
+            )
+        case _:
+            return None
+
+
+def _stopped(case: Case, step: Stop) -> Story:
+    message = f"Together acknowledged the stop of {step.endpoint_id}"
+    if step.drift:
+        return Story("DriftCorrected", f"It ran although it is to be stopped. {message}", True)
+    if case.observed.stop_is_final:
+        return Story(
+            "StopMayBeFinal",
+            f"{message}. On most accounts Together no longer starts a stopped v1 endpoint again",
+            True,
+        )
+    return Story("StopRequested", message)
+
+
+_SILENT = frozenset({Reason.CREATING, Reason.UPDATING})
+
+
+def of_change(case: Case, situation: Situation) -> Story | None:
+    """The event of a new situation, if it is a new one.
+
+    Args:
+        case: The resource as it was.
+        situation: The situation now.
+    """
+    ready = case.condition(ConditionType.READY)
+    before = ready.reason if ready is not None else None
+    if situation.keep or situation.reason in _SILENT or situation.reason == before:
+        return None
+    if not situation.pending and ROWS[situation.reason].ready is not True:
+        return None
+    return Story(situation.reason.value, situation.message, row(case, situation).stalled)
+
+
+def is_refused(case: Case) -> bool:
+    """Whether the create record says that Together refused."""
+    return case.operation is not None and case.operation.phase is OperationPhase.REFUSED
