@@ -115,7 +115,14 @@ INCOMPATIBLE = "hardware 1x_x is not available for this model"
         (400, Problem("Hardware request not available", field="hardware"), Kind.NO_CAPACITY),
         (404, Problem("This hardware is not available right now"), Kind.NO_CAPACITY),
         (422, Problem("insufficient capacity"), Kind.NO_CAPACITY),
+        (403, Problem("hardware request not available"), Kind.NO_CAPACITY),
+        (402, Problem("spending quota exceeded"), Kind.PAYMENT_REQUIRED),
+        (400, Problem("There is no GPU capacity for this"), Kind.NO_CAPACITY),
+        (400, Problem("This would exceed your GPU quota"), Kind.NO_CAPACITY),
         (429, Problem("GPU quota exceeded"), Kind.NO_CAPACITY),
+        # An id that is quoted must not decide.
+        (404, Problem("Model acme/capacity-quota-7b not found"), Kind.BAD_MODEL),
+        (400, Problem("Invalid hardware provided: 'quota'"), Kind.BAD_HARDWARE),
         (429, Problem("Too many requests"), Kind.RATE_LIMITED),
         # The rest by number.
         (401, Problem("Invalid API key"), Kind.UNAUTHORIZED),

@@ -141,9 +141,13 @@ def is_blocked(status: int, text: str) -> bool:
 
 _BLOCK_WORDS: Final = re.compile(r"error[ _]?(code)?[\"']?:? {0,4}1010\b")
 _CAPACITY_WORDS: Final = re.compile(
-    r"hardware request not available|\bcapacity\b|quota|(currently|temporarily) unavailable"
-    r"|not (currently|presently) available"
-    r"|not available (right now|now|at (the|this) (moment|time))"
+    # Whole phrases: a model or hardware id that the message quotes may hold any single word.
+    r"hardware request not available"
+    r"|\b(no|insufficient|not enough|out of|exceeds) ([a-z]+ )?capacity\b"
+    r"|\bcapacity (is )?(not available|unavailable|exceeded|exhausted|reached)"
+    r"|\bquota (is |has been )?(exceeded|reached|exhausted)|\bexceed\w* (\w+ ){0,3}quota"
+    r"|\b(currently|temporarily) unavailable|\bnot (currently|presently) available"
+    r"|\bnot available (right now|now|at (the|this) (moment|time))"
 )
 _HARDWARE_WORDS: Final = re.compile(
     r"check the hardware api|invalid hardware|hardware is required|the selected configuration"
@@ -196,11 +200,11 @@ def classify(status: int, problem: Problem) -> Kind:
         return Kind.NOT_SERVING
     if status >= 500:
         return Kind.SERVER
-    scarce = _CAPACITY_WORDS.search(words) is not None
-    if status in _BY_STATUS:
-        return Kind.NO_CAPACITY if scarce and status == 429 else _BY_STATUS[status]
-    if scarce:
+    # Which status a lack of hardware has is not documented, so the words come before the number.
+    if status not in {401, 402} and _CAPACITY_WORDS.search(words):
         return Kind.NO_CAPACITY
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
     if status == 404 and _GONE_WORDS.search(words):
         return Kind.NOT_FOUND
     if problem.field in _BY_FIELD:

@@ -1,0 +1,1 @@
+"""Our client and driver against the simulated Together, over HTTP."""
