@@ -51,6 +51,7 @@ chart: $(STAMP)  ## Renew the table of values in the chart's README
 	$(BIN)/python deploy/helm/document.py
 
 lock: $(STAMP)  ## Renew the lock files
+	$(BIN)/$(LOCK) operator/locks/build.in -o operator/locks/build.txt
 	$(BIN)/$(LOCK) pyproject.toml -o operator/locks/run.txt
 	$(BIN)/$(LOCK) --extra local --group dev pyproject.toml -o operator/locks/dev.txt
 	$(BIN)/$(LOCK) tests/locks/together-v1.in -o tests/locks/together-v1.txt

@@ -1,0 +1,1 @@
+"""The container image: what the Dockerfile says, does, and makes."""
