@@ -27,7 +27,7 @@ from together_local.cluster.kind import KindCluster, container_engine, find_kind
 from together_local.cluster.progress import ConsoleProgress
 from together_local.cluster.recipes import CONTROL_PLANE
 
-_ARGOCD_FOLDER = "argocd"
+_ARGOCD_FOLDER = "tests/argocd"
 _CANNOT_START = 3
 _LEFT_OUT = pytest.StashKey[int]()
 
@@ -72,7 +72,9 @@ def deselect_argocd(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the Argo CD tests out unless they were asked for."""
     if config.getoption("argocd"):
         return
-    left_out = [item for item in items if _ARGOCD_FOLDER in item.path.parts]
+    left_out = [
+        item for item in items if item.path.is_relative_to(config.rootpath / _ARGOCD_FOLDER)
+    ]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

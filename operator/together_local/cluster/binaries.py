@@ -119,7 +119,7 @@ class BinaryCache:
             missing = [name for name in wanted if self.find(name) is None]
             for position, name in enumerate(missing, start=1):
                 recipe = self._recipes[name]
-                toolchain = Toolchain.find(recipe.go, name)
+                toolchain = Toolchain.find(recipe)
                 if position == 1:
                     progress.say(
                         f"Building {', '.join(missing)} with {toolchain.version} into "

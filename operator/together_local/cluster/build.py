@@ -18,7 +18,7 @@ from together_local.cluster.processes import Process
 from together_local.cluster.progress import Progress, Update
 from together_local.cluster.recipes import Recipe
 from together_local.cluster.supervision import Supervisor
-from together_local.cluster.toolchain import ALTERNATIVE, Toolchain, go_environment
+from together_local.cluster.toolchain import Toolchain, go_environment
 
 _LOOK_SECONDS = 0.2
 _SHOWN_LINES = 20
@@ -145,6 +145,6 @@ def _failure(recipe: Recipe, log: str) -> BuildError | PrerequisiteError:
     if re.search(r"dial tcp|connection refused|no such host|i/o timeout|proxyconnect", log):
         return PrerequisiteError(
             f"{what}: its Go modules could not be fetched. Check the network, or GOPROXY "
-            f"(`go env GOPROXY`). {ALTERNATIVE}\n{said}"
+            f"(`go env GOPROXY`).{recipe.alternative}\n{said}"
         )
     return BuildError(f"{what} in {recipe.module}:\n{said or '  (the compiler was ended)'}")

@@ -56,18 +56,20 @@ def _decide_settings(
     return settings
 
 
-def take(layout: Layout, seconds: float = 0) -> FileLock:
+def take(layout: Layout, seconds: float = 0, progress: Progress | None = None) -> FileLock:
     """Lock a state folder.
 
     Args:
-        layout: The folder.
+        layout: The folder, which must exist.
         seconds: How long to wait for whoever has it.
+        progress: Where to show the wait.
 
     Raises:
         InUseError: Somebody still has it.
     """
     lock = FileLock(layout.lock)
-    if not lock.acquire(seconds):
+    shown = progress or Quiet()
+    if not lock.acquire(seconds, lambda pid: shown.say(f"Waiting for process {pid}")):
         raise InUseError(
             f"{layout.root} is in use by process {lock.holder}. Wait for it, end it, or choose "
             f"another folder with --dir"
@@ -104,6 +106,7 @@ class ControlPlane(Cluster):
         progress: Progress | None = None,
         durable: bool = False,
         apiserver_flags: tuple[str, ...] = (),
+        lock: FileLock | None = None,
     ) -> Self:
         """Start a control plane, with the state of an earlier one in the same folder.
 
@@ -115,6 +118,7 @@ class ControlPlane(Cluster):
             progress: Where to show the wait.
             durable: Whether an outage of the machine may not lose data.
             apiserver_flags: Further flags of kube-apiserver.
+            lock: The folder's lock if the caller has it; it is taken over.
 
         Raises:
             InUseError: Another process has the folder.
@@ -122,7 +126,7 @@ class ControlPlane(Cluster):
         """
         layout = Layout(directory.absolute())
         layout.create()
-        lock = take(layout)
+        lock = lock or take(layout)
         try:
             # Of an owner whose supervisor was killed with it.
             stop_recorded(layout.processes)
@@ -177,10 +181,13 @@ class ControlPlane(Cluster):
     def save_etcd(self, target: Path) -> None:
         """Copy all that is stored, as of now, with etcd stopped meanwhile.
 
+        etcd is killed: it replays its log, so nothing it acknowledged is lost, while
+        a polite stop waits seven seconds for the API server to let go.
+
         Args:
             target: A folder that does not exist yet.
         """
-        self.etcd.stop()
+        self.etcd.kill()
         shutil.copytree(self._layout.etcd_data, target)
         self.etcd.start()
         self.apiserver.wait_ready()

@@ -20,8 +20,8 @@ from together_local.cluster.processes import recorded, stop_recorded
 from together_local.cluster.progress import Progress
 from together_local.cluster.recipes import CONTROL_PLANE, RECIPES
 
-# Longer than it takes to stop three components that all ignore SIGTERM.
-_LOCK_SECONDS = 45.0
+# Longer than another `up` or `down` takes that nothing disturbs.
+_LOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class State:
 
 
 def _version(binary: str) -> str:
+    if not Path(binary).exists():
+        return "removed"
     said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"v?(\d+\.\d+\.\d+\S*)", said.stdout)
     return f"v{found[1]}" if found else "unknown"
@@ -120,17 +122,26 @@ def up(directory: Path, progress: Progress) -> State:
     Raises:
         ClusterError: What went wrong and what to do.
     """
-    layout = Layout(directory)
-    state = status(directory)
-    if state.running:
+    if (state := status(directory)).running:
         progress.say(f"The control plane in {directory} is running already")
         return state
     binaries = BinaryCache().ensure((*CONTROL_PLANE, "helm"), progress)
-    if state.condition == "not ready":
-        progress.say("Some of it is not ready; starting all of it anew")
-        down(directory, progress)
-    with ControlPlane.start(layout.root, binaries, progress=progress, durable=True) as plane:
-        plane.detach()
+    layout = Layout(directory)
+    layout.create()
+    lock = take(layout, _LOCK_SECONDS, progress)
+    try:
+        # Whoever had the lock before may have started it.
+        if (state := status(directory)).running:
+            progress.say(f"The control plane in {directory} is running already")
+            return state
+        if state.condition == "not ready":
+            progress.say("Some of it is not ready; all of it is started anew")
+        with ControlPlane.start(
+            layout.root, binaries, progress=progress, durable=True, lock=lock
+        ) as plane:
+            plane.detach()
+    finally:
+        lock.release()
     return status(directory)
 
 
@@ -150,7 +161,7 @@ def down(directory: Path, progress: Progress) -> list[str]:
     layout = Layout(directory)
     if not layout.root.exists():
         return []
-    lock = take(layout, _LOCK_SECONDS)
+    lock = take(layout, _LOCK_SECONDS, progress)
     try:
         if not any(process.alive for process in recorded(layout.processes).values()):
             return []

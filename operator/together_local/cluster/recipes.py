@@ -83,6 +83,18 @@ class Recipe:
         return " ".join(("-s", "-w", *stamps))
 
     @property
+    def alternative(self) -> str:
+        """Where else one may get it, as the end of a message; empty when nowhere."""
+        if self.name not in CONTROL_PLANE:
+            return ""
+        minor = ".".join(RECIPES["kube-apiserver"].version.removeprefix("v").split(".")[:2])
+        return (
+            f" Or set KUBEBUILDER_ASSETS to a folder that has {', '.join(CONTROL_PLANE)} of "
+            f"Kubernetes {minor} (`setup-envtest use {minor}.x -p path` prints one that lacks "
+            f"only kube-controller-manager)."
+        )
+
+    @property
     def digest(self) -> str:
         """A hash of all that decides what comes out, so that a changed recipe builds anew."""
         content = hashlib.sha256()

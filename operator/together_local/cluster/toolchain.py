@@ -16,15 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from together_local.cluster.errors import PrerequisiteError
+from together_local.cluster.recipes import Recipe
 
 # A cold build fills the module cache with 1.3 GB and the build cache with 3 GB;
 # a warm one needs little. Below this even a warm one is not worth beginning.
 _FREE_BYTES = 2 * 1024**3
-
-ALTERNATIVE = (
-    "Or set KUBEBUILDER_ASSETS to a folder that has the binaries already, such as the one "
-    "that `setup-envtest use 1.36.x -p path` prints."
-)
 
 
 def go_environment() -> dict[str, str]:
@@ -55,20 +51,24 @@ class Toolchain:
     caches: tuple[Path, ...]
 
     @classmethod
-    def find(cls, needed: str, purpose: str) -> Toolchain:
+    def find(cls, recipe: Recipe) -> Toolchain:
         """Find Go on PATH.
 
         Args:
-            needed: The oldest version that will do, such as `1.26.0`.
-            purpose: What is to be built, for the message.
+            recipe: What is to be built.
 
         Raises:
             PrerequisiteError: There is no Go, or it is too old.
         """
         go = shutil.which("go")
-        how = f"Install Go {needed} or newer (https://go.dev/dl/) and put it on PATH. {ALTERNATIVE}"
+        how = (
+            f"Install Go {recipe.go} or newer (https://go.dev/dl/) and put it on PATH."
+            f"{recipe.alternative}"
+        )
         if go is None:
-            raise PrerequisiteError(f"Go is needed to build {purpose}, and is not on PATH. {how}")
+            raise PrerequisiteError(
+                f"Go is needed to build {recipe.name}, and is not on PATH. {how}"
+            )
         found = subprocess.run(
             [go, "env", "-json", "GOVERSION", "GOCACHE", "GOMODCACHE"],
             env=go_environment(),
@@ -80,9 +80,10 @@ class Toolchain:
             raise PrerequisiteError(f"`{go} env` failed: {found.stderr.strip()} {how}")
         facts: Mapping[str, str] = json.loads(found.stdout)
         version = facts["GOVERSION"]
-        if _numbers(version) < _numbers(needed):
+        if _numbers(version) < _numbers(recipe.go):
             raise PrerequisiteError(
-                f"Go {needed} or newer is needed to build {purpose}; {go} is {version}. {how}"
+                f"Go {recipe.go} or newer is needed to build {recipe.name}; {go} is {version}. "
+                f"{how}"
             )
         return cls(go, version, (Path(facts["GOCACHE"]), Path(facts["GOMODCACHE"])))
 
