@@ -1,6 +1,6 @@
 """``python -m together_local.simulator``: the command without the rest of the CLI.
 
-Why: the process helper starts the simulator from any environment that has the
+Why: ``start_simulator`` runs it from any environment that has the
 package, installed scripts or not.
 """
 

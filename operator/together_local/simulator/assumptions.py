@@ -106,7 +106,7 @@ class Assumptions(BaseModel):
     start_from_error: Literal["accept", "refuse"] = "accept"
     """PATCH state=STARTED of an endpoint in ERROR. One script does it."""
     mine_false: Literal["accept", "refuse"] = "accept"
-    """LIST with mine=false; an issue of the official client calls it unsupported."""
+    """LIST with mine=false; a report against the official client calls it unsupported."""
     mine_scope: Literal["project", "key"] = "project"
     """Whose endpoints mine=true lists. Documented: those "owned by caller"."""
     list_order: Literal["newest", "oldest"] = "newest"
