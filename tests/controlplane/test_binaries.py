@@ -276,3 +276,13 @@ def test_kubebuilder_assets_that_do_not_fit_are_refused(
 def test_the_cache_can_be_put_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TOGETHER_OPERATOR_CACHE", str(tmp_path / "elsewhere"))
     assert BinaryCache().folder("etcd").parent == tmp_path / "elsewhere"
+
+
+def test_what_the_caller_works_on_does_not_change_what_is_built(
+    cache: BinaryCache, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "go.work").write_text("go 1.21\n")
+    monkeypatch.setenv("GOOS", "plan9")
+    monkeypatch.setenv("GOARCH", "386")
+    binary = cache.ensure(["hello"])["hello"]
+    assert subprocess.run([binary], capture_output=True, check=True).stdout == b"hello v1.2.3\n"

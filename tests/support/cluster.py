@@ -94,9 +94,9 @@ def needed_binaries(choice: str, fixtures: Iterable[str]) -> list[str]:
     """The binaries that tests need by the fixtures they use."""
     used = set(fixtures)
     names: list[str] = []
-    if "private_control_plane" in used or ("control_plane" in used and choice == "local"):
+    if "private_control_plane" in used or ("binaries" in used and choice == "local"):
         names += CONTROL_PLANE
-    elif "control_plane" in used:
+    elif "binaries" in used:
         names.append("kubectl")
     if used & {"helm", "helm_binary"}:
         names.append("helm")
@@ -128,9 +128,9 @@ def binaries(request: pytest.FixtureRequest) -> Binaries:
     """All binaries that the selected tests need, and those of a control plane."""
     used = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     choice = request.config.getoption("cluster")
-    names = {*needed_binaries(choice, {*used, "control_plane"})}
+    names = needed_binaries(choice, {*used, "binaries"})
     with visible(request.config) as progress:
-        return BinaryCache().ensure(sorted(names), progress)
+        return BinaryCache().ensure(names, progress)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,8 @@ class Supervisor:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
+                    # Not from the current folder, whatever lies there.
+                    "-P",
                     "-m",
                     "together_local.cluster.supervisor",
                     str(record),

@@ -27,9 +27,11 @@ def go_environment() -> dict[str, str]:
     """The environment of a Go command: the caller's, with only what the recipe needs.
 
     The proxy, the flags and the folders stay what the machine says. The toolchain
-    stays the installed one, and cgo off, so that a C compiler is not needed.
+    stays the installed one, and cgo off, so that a C compiler is not needed. What is
+    built is for this machine and of its own go.mod, whatever the caller works on.
     """
-    return {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    kept = {name: value for name, value in os.environ.items() if name not in ("GOOS", "GOARCH")}
+    return {**kept, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
 
 
 def _numbers(version: str) -> tuple[int, ...]:
