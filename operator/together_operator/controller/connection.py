@@ -32,39 +32,72 @@ def owned(configmap: dict[str, Any], resource: TogetherEndpoint) -> bool:
     return any(owner.get("uid") == resource.uid for owner in owners)
 
 
-async def link(kube: Kube, resource: TogetherEndpoint, wanted: dict[str, str] | None) -> Link:
+def wanted(resource: TogetherEndpoint) -> tuple[str, dict[str, str]] | None:
+    """The ConfigMap that there should be, by name and content.
+
+    Args:
+        resource: The resource; without an endpoint there is nothing to say yet.
+    """
+    connection, inference = resource.spec.connection, resource.status.inference
+    if connection is None or inference is None:
+        return None
+    return connection.config_map_name, data(inference.base_url, inference.model)
+
+
+async def link(kube: Kube, resource: TogetherEndpoint) -> Link:
     """How the ConfigMap stands.
 
     Args:
         kube: The cluster.
         resource: The resource.
-        wanted: What it should hold; `None` if that is not known yet.
     """
-    connection = resource.spec.connection
-    if connection is None or wanted is None:
+    target = wanted(resource)
+    former = _former(resource)
+    if former is not None:
+        found = await kube.get_configmap(resource.namespace, former)
+        if found is not None and owned(found, resource):
+            return Link.DUE
+    if target is None:
         return Link.UNWANTED
-    found = await kube.get_configmap(resource.namespace, connection.config_map_name)
+    name, content = target
+    found = await kube.get_configmap(resource.namespace, name)
     if found is None:
         return Link.DUE
     if not owned(found, resource):
         return Link.FOREIGN
-    return Link.CURRENT if found.get("data") == wanted else Link.DUE
+    return Link.CURRENT if found.get("data") == content else Link.DUE
 
 
-async def publish(kube: Kube, resource: TogetherEndpoint, wanted: dict[str, str]) -> bool:
-    """Write the ConfigMap, unless somebody else's is in its place.
+def _former(resource: TogetherEndpoint) -> str | None:
+    """The ConfigMap that was written before the spec named another one, or none."""
+    written = resource.status.connection_config_map
+    connection = resource.spec.connection
+    name = connection.config_map_name if connection is not None else None
+    return written if written != name else None
+
+
+async def publish(kube: Kube, resource: TogetherEndpoint) -> bool:
+    """Write the ConfigMap, unless somebody else's is in its place, and remove the former one.
 
     Args:
         kube: The cluster.
         resource: The resource.
-        wanted: What it should hold.
 
     Returns:
-        Whether it was written.
+        Whether what there should be is there.
     """
-    connection = resource.spec.connection
-    assert connection is not None  # noqa: S101
-    name = connection.config_map_name
+    former = _former(resource)
+    if former is not None:
+        found = await kube.get_configmap(resource.namespace, former)
+        if found is not None and owned(found, resource):
+            await kube.delete_configmap(resource.namespace, former, uid=found["metadata"]["uid"])
+    target = wanted(resource)
+    return target is None or await _write(kube, resource, *target)
+
+
+async def _write(
+    kube: Kube, resource: TogetherEndpoint, name: str, content: dict[str, str]
+) -> bool:
     body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -83,7 +116,7 @@ async def publish(kube: Kube, resource: TogetherEndpoint, wanted: dict[str, str]
                 }
             ],
         },
-        "data": wanted,
+        "data": content,
     }
     found = await kube.get_configmap(resource.namespace, name)
     if found is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from together_operator.controller import connection
 from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing, Tombstone
@@ -29,7 +28,6 @@ from together_operator.core.steps import (
     List,
     Look,
     Probe,
-    Record,
     Start,
     Step,
     Stop,
@@ -39,7 +37,6 @@ from together_operator.core.steps import (
 from together_operator.drivers.driver import Driver
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Refused, Unavailable
 
 _TOMBSTONE_SECONDS = 24 * 3600.0
@@ -170,10 +167,6 @@ class Effects:
             annotations={step.annotation: None},
         )
 
-    async def publish(self, resource: TogetherEndpoint, wanted: dict[str, str]) -> bool:
-        """Write the ConfigMap for applications."""
-        return await connection.publish(self.kube, resource, wanted)
-
     async def owner_lives(self, step: FindOwner) -> bool:
         """Look for a resource by uid, in the cluster itself and not in what is remembered."""
         async for body in self.kube.list_endpoints():
@@ -197,10 +190,3 @@ class Effects:
         )
         if not step.nonces:
             await self.keys.drop(resource.uid)
-
-
-RECORDING = (Record,)
-"""Steps that a shutdown waits for: what is known at Together and not yet written down."""
-
-UNAUTHORIZED = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN})
-"""Answers that are reason enough to read the person's Secret again."""

@@ -13,7 +13,7 @@ CONFIGMAP = "together-operator-identity"
 _FIELD = "cluster-id"
 
 
-class IdentityRefused(KubeError):
+class IdentityRefused(KubeError):  # noqa: N818 (it names what happened)
     """The operator cannot tell, or may not take on, the identity of this cluster."""
 
 

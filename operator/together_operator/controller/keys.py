@@ -264,7 +264,7 @@ class KeyRing:
         key = self.held(resource.uid)
         if key is None:
             return
-        await self._write(resource.uid, f"{resource.namespace}/{resource.name}", key, tombstone)
+        await self._write(resource, key, tombstone)
 
     async def drop(self, uid: str) -> None:
         """Delete the copy of a resource that is gone."""

@@ -18,7 +18,7 @@ from together_operator.core.desired import Desired
 from together_operator.core.learning import notice, replace_memory
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory
-from together_operator.core.observed import Keys, Link, Observed
+from together_operator.core.observed import Keys, Observed
 from together_operator.core.scan import Found
 from together_operator.core.timing import Timing
 from together_operator.drivers.driver import Driver
@@ -110,7 +110,7 @@ class Observer:
             markers_lost=self.roster.markers_lost((keys.held, keys.user)),
             creates_stopped=account.driver.creates_stopped if account else False,
             marked=self._marked(resource, account),
-            link=await self._link(resource),
+            link=await connection.link(self.kube, resource),
             probes=self.probes,
             unsynced=self._unsynced(resource),
         )
@@ -149,11 +149,6 @@ class Observer:
             return ()
         found = account.marked(owner_tag(resource.uid))
         return tuple(f for f in found if f.id != resource.status.endpoint_id)
-
-    async def _link(self, resource: TogetherEndpoint) -> Link:
-        inference = resource.status.inference
-        wanted = connection.data(inference.base_url, inference.model) if inference else None
-        return await connection.link(self.kube, resource, wanted)
 
     def _unsynced(self, resource: TogetherEndpoint) -> float:
         for condition in resource.status.conditions:

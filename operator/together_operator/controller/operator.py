@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import time
@@ -218,9 +219,7 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _operator(
-    settings: Settings, kube: Kube, metrics: Metrics
-) -> AsyncIterator[Operator]:
+async def _operator(settings: Settings, kube: Kube, metrics: Metrics) -> AsyncIterator[Operator]:
     await kube.wait_for_discovery()
     cluster = await establish(kube, settings.operator_namespace, settings.cluster_id)
     clocks = Clocks.real()
@@ -251,16 +250,14 @@ async def _operator(
         frozenset(settings.default_key_namespaces),
         KEY_PAUSE_SECONDS / scale,
     )
-    guards = Guards(
-        settings.allowed_hardware, settings.max_replicas, settings.max_price_per_hour
-    )
+    guards = Guards(settings.allowed_hardware, settings.max_replicas, settings.max_price_per_hour)
     observer = Observer(
         kube, cluster, accounts, keys, roster, guards, timing, clocks, driver,
         probes=settings.probe is Probe.REQUEST,
     )  # fmt: skip
     queue = Queue()
     for lane in Lane:
-        metrics.queue_depth(lane.name.lower(), lambda lane=lane: queue.depth(lane))
+        metrics.queue_depth(lane.name.lower(), functools.partial(queue.depth, lane))
 
     def enqueue(key: Key, trigger: str) -> None:
         queue.add(key, trigger, _LANES[trigger])
@@ -285,7 +282,7 @@ async def _operator(
         await resync.fill()
         for copy in keys:
             if copy.key is not None:
-                accounts.add(copy.key.identity, lambda key=copy.key: driver(key))
+                accounts.add(copy.key.identity, functools.partial(driver, copy.key))
         log.info(
             "Cluster %s, %d resources, Together at %s", cluster, len(roster), settings.base_url
         )

@@ -6,6 +6,7 @@ came of it, and starts over until there is nothing to do. What triggered it does
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Collection
@@ -16,7 +17,7 @@ from typing import Any
 from together_operator.controller import connection, stories
 from together_operator.controller.effects import Effects, KeyGone
 from together_operator.controller.events import Recorder
-from together_operator.controller.kube_errors import Conflict, NotFound
+from together_operator.controller.kube_errors import Conflict, KubeUnavailable, NotFound
 from together_operator.controller.observer import Observer
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
@@ -48,6 +49,9 @@ log = logging.getLogger(__name__)
 
 _MAX_STEPS = 64
 """Steps in one reconcile, after which others get their turn."""
+
+_PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between the tries to write a status, within what a shutdown allows."""
 
 Body = dict[str, Any]
 
@@ -169,12 +173,7 @@ class Reconciler:
                 await effects.keep_key(resource, step)
                 return body, None
             case Publish():
-                inference = resource.status.inference
-                if inference is not None:
-                    await effects.publish(
-                        resource, connection.data(inference.base_url, inference.model)
-                    )
-                return body, None
+                return body, await connection.publish(effects.kube, resource)
             case FindOwner():
                 return body, await effects.owner_lives(step)
             case Finish():
@@ -200,11 +199,21 @@ class Reconciler:
         told = status.to_dict()
         if told == body.get("status"):
             return body
-        after = await self.effects.kube.replace_status({**body, "status": told})
-        story = stories.of_change(case, decision.situation)
-        if story is not None and not isinstance(decision.step, Record):
+        after = await self._persist({**body, "status": told})
+        story = stories.of_change(case, decision)
+        if story is not None:
             self._tell(resource, story)
         return after
+
+    async def _persist(self, body: Body) -> Body:
+        """Write a status, patiently: it may be the only record of something that costs money."""
+        for pause in _PATIENCE:
+            try:
+                return await self.effects.kube.replace_status(body)
+            except KubeUnavailable as error:
+                log.warning("The status could not be written, trying again: %s", error)
+                await asyncio.sleep(pause)
+        return await self.effects.kube.replace_status(body)
 
     async def _price(self, case: Case, decision: Decision) -> Decimal | None:
         """The price, read once for all resources of a key; never a reason to wait for long."""

@@ -18,14 +18,12 @@ from together_operator.core.steps import (
     KeepKey,
     Publish,
     Record,
-    Situation,
     Start,
     Stop,
     Update,
 )
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Ambiguous, Change, Done, Endpoint, NotSent
-from together_operator.resource.status import OperationPhase
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +104,16 @@ def _stopped(case: Case, step: Stop) -> Story:
 _SILENT = frozenset({Reason.CREATING, Reason.UPDATING})
 
 
-def of_change(case: Case, situation: Situation) -> Story | None:
+def of_change(case: Case, decision: Decision) -> Story | None:
     """The event of a new situation, if it is a new one.
 
     Args:
         case: The resource as it was.
-        situation: The situation now.
+        decision: What was decided, and so is told now.
     """
+    situation = decision.situation
+    if isinstance(decision.step, Record) and situation.reason is Reason.CLAIMING:
+        return None
     ready = case.condition(ConditionType.READY)
     before = ready.reason if ready is not None else None
     if situation.keep or situation.reason in _SILENT or situation.reason == before:
@@ -120,8 +121,3 @@ def of_change(case: Case, situation: Situation) -> Story | None:
     if not situation.pending and ROWS[situation.reason].ready is not True:
         return None
     return Story(situation.reason.value, situation.message, row(case, situation).stalled)
-
-
-def is_refused(case: Case) -> bool:
-    """Whether the create record says that Together refused."""
-    return case.operation is not None and case.operation.phase is OperationPhase.REFUSED

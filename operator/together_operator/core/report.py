@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from together_operator.core.case import Case
+from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Record, Situation
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
@@ -145,6 +146,11 @@ def report(
         update["replicas"] = 0
     if price is not None and case.record.endpoint_id is not None:
         update["price"] = Price(per_replica_hour=f"{price:.2f}")
+    connection = case.desired.spec.connection
+    if case.observed.link is Link.CURRENT and connection is not None:
+        update["connection_config_map"] = connection.config_map_name
+    elif case.observed.link is Link.UNWANTED:
+        update["connection_config_map"] = None
     update |= _requests(case)
     return status.model_copy(update=update)
 

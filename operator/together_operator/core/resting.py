@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.observed import Link
-from together_operator.core.steps import Decision, Probe, Publish
+from together_operator.core.steps import Decision, Probe
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Endpoint, Phase
@@ -132,8 +132,6 @@ def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
         return case.wait(
             Reason.SCALING, f"{ready} of at least {endpoint.bounds.min} replicas are ready"
         )
-    if acting and case.observed.link is Link.DUE:
-        return case.step(Publish(), Reason.UPDATING, "Writing the ConfigMap for applications")
     if case.observed.link is Link.FOREIGN:
         connection = case.desired.spec.connection
         name = connection.config_map_name if connection else ""

@@ -10,12 +10,14 @@ from __future__ import annotations
 from together_operator.core.case import Case
 from together_operator.core.learning import subject_of
 from together_operator.core.marker import Marker
+from together_operator.core.observed import Link
 from together_operator.core.resting import rest
 from together_operator.core.steps import (
     Decision,
     Get,
     KeepKey,
     List,
+    Publish,
     Start,
     Step,
     Stop,
@@ -156,6 +158,8 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     step = _next(case, endpoint)
     if case.desired.spec.suspend:
         return _suspended(case, endpoint, step)
+    if case.observed.link is Link.DUE and case.record.inference is not None:
+        return case.step(Publish(), Reason.UPDATING, "Writing the ConfigMap for applications")
     if step is None:
         return rest(case, endpoint)
     return _write(case, step)

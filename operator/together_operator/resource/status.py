@@ -242,6 +242,9 @@ class Status(Fact):
     inference: Inference | None = None
     """How to call the endpoint."""
 
+    connection_config_map: Word | None = None
+    """ConfigMap for applications that was written, by name."""
+
     price: Price | None = None
     """What one running replica costs."""
 

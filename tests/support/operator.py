@@ -1,0 +1,434 @@
+"""The operator as tests meet it: a process of its own, with the chart's rights and no others.
+
+It talks to a real API server as its ServiceAccount, by token, and to a simulated Together over
+HTTP. Tests drive it with kubectl and judge it by what kubectl shows and by the simulator's ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from together_local.cluster.cluster import Cluster
+from together_local.cluster.supervision import Supervisor
+from together_local.simulator import Options, start_simulator
+from together_local.simulator.process import SimulatorProcess
+from together_operator.resource.names import FINALIZER
+from tests.support.chart import installed_rbac
+
+SCALE = 30.0
+"""All waits of the protocol at a thirtieth."""
+
+SPEED = 60.0
+"""A minute of an endpoint's life lasts a second."""
+
+KEY = "simulated-key-of-team-a"
+SECRET = "together"
+MODEL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
+HARDWARE = "2x_nvidia_h100_80gb_sxm"
+
+Object = dict[str, Any]
+
+
+class NotInTime(AssertionError):
+    """Something did not become true before its deadline; the text says what was there instead."""
+
+
+def eventually(
+    what: str, look: Callable[[], Any], *, within: float = 60.0, every: float = 0.1
+) -> Any:
+    """Wait until a look returns something true, and return that.
+
+    Args:
+        what: What is waited for, in words.
+        look: Returns something true, or not.
+        within: Seconds until that is given up.
+        every: Seconds between two looks.
+
+    Raises:
+        NotInTime: It did not become true.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            raise NotInTime(f"not within {within:.0f} s: {what}; last seen: {seen!r}")
+        time.sleep(every)
+
+
+def manifest(name: str = "mixtral", /, *, annotations: Any = None, **spec: Any) -> Object:
+    """A TogetherEndpoint with a key, and what else is given for the spec."""
+    metadata: Object = {"name": name}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {
+        "apiVersion": "together-operator.io/v1alpha1",
+        "kind": "TogetherEndpoint",
+        "metadata": metadata,
+        "spec": {
+            "model": MODEL,
+            "hardware": HARDWARE,
+            "apiKeySecretRef": {"name": SECRET},
+            **spec,
+        },
+    }
+
+
+def conditions(found: Object) -> dict[str, Object]:
+    """The conditions of a resource by type."""
+    return {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+
+
+class Namespace:
+    """One namespace with TogetherEndpoints in it, as a person with kubectl sees it.
+
+    Attributes:
+        cluster: The cluster.
+        name: The namespace.
+    """
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    def kubectl(self, *args: str, document: Any = None, check: bool = True) -> str:
+        """Run kubectl in the namespace; what it printed."""
+        text = None if document is None else json.dumps(document)
+        done = self.cluster.kubectl("-n", self.name, *args, input=text, check=check)
+        return done.stdout if check else done.stdout + done.stderr
+
+    def apply(self, document: Object) -> None:
+        """Apply a manifest."""
+        self.kubectl("apply", "-f", "-", document=document)
+
+    def secret(self, key: str = KEY, name: str = SECRET) -> None:
+        """Give the namespace a key."""
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name},
+                "stringData": {"api-key": key},
+            }
+        )
+
+    def patch(self, name: str, patch: Object, *flags: str) -> None:
+        """Merge something into a resource."""
+        self.kubectl(
+            "patch", "tep", name, "--type=merge", "--patch-file=/dev/stdin", *flags, document=patch
+        )
+
+    def spec(self, name: str, **spec: Any) -> None:
+        """Change fields of a resource's spec."""
+        self.patch(name, {"spec": spec})
+
+    def annotate(self, name: str, word: str, value: str | None) -> None:
+        """Set or remove one of our annotations."""
+        note = f"together-operator.io/{word}"
+        self.kubectl(
+            "annotate", "tep", name, "--overwrite", f"{note}-" if value is None else f"{note}={value}"
+        )
+
+    def read(self, name: str = "mixtral") -> Object | None:
+        """A resource, or `None` if there is none."""
+        text = self.kubectl("get", "tep", name, "-o", "json", "--ignore-not-found")
+        return json.loads(text) if text.strip() else None
+
+    def status(self, name: str = "mixtral") -> Object:
+        """The status of a resource; empty if there is none."""
+        found = self.read(name)
+        return found.get("status", {}) if found else {}
+
+    def reason(self, name: str = "mixtral") -> str | None:
+        """The reason of its Ready condition, once this generation has been observed."""
+        found = self.read(name)
+        if found is None:
+            return None
+        ready = conditions(found).get("Ready")
+        if ready is None or ready["observedGeneration"] != found["metadata"]["generation"]:
+            return None
+        return str(ready["reason"])
+
+    def until(self, name: str, *reasons: str, within: float = 60.0) -> Object:
+        """Wait until Ready has one of these reasons for this generation; the resource then."""
+
+        def look() -> Object | None:
+            return self.read(name) if self.reason(name) in reasons else None
+
+        try:
+            found: Object = eventually(f"{name}: {'|'.join(reasons)}", look, within=within)
+        except NotInTime as error:
+            raise NotInTime(f"{error}; {json.dumps(self.status(name), indent=1)}") from None
+        return found
+
+    def delete(self, name: str = "mixtral") -> None:
+        """Ask for a resource to be deleted, without waiting for it."""
+        self.kubectl("delete", "tep", name, "--wait=false", "--ignore-not-found")
+
+    def gone(self, name: str = "mixtral", within: float = 60.0) -> None:
+        """Wait until a resource is gone."""
+        try:
+            eventually(f"{name} is gone", lambda: self.read(name) is None, within=within)
+        except NotInTime as error:
+            raise NotInTime(f"{error}; {json.dumps(self.status(name), indent=1)}") from None
+
+    def events(self, name: str = "mixtral") -> list[str]:
+        """The reasons of the events of a resource, in no order."""
+        text = self.kubectl(
+            "get", "events", "-o", "json", f"--field-selector=involvedObject.name={name}"
+        )
+        return [item["reason"] for item in json.loads(text)["items"]]
+
+
+class OperatorProcess:
+    """An operator, the simulated Together that it talks to, and its namespaces.
+
+    Attributes:
+        cluster: The cluster.
+        simulator: The simulated Together.
+        namespace: The operator's own namespace.
+        spaces: The namespaces that it serves.
+        log: The file with what it logged.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        simulator: SimulatorProcess,
+        namespace: str,
+        spaces: Sequence[Namespace],
+        kubeconfig: Path,
+        folder: Path,
+        supervisor: Supervisor,
+        flags: Sequence[str],
+        environment: Mapping[str, str],
+    ) -> None:
+        self.cluster = cluster
+        self.simulator = simulator
+        self.namespace = namespace
+        self.spaces = spaces
+        self.log = folder / "operator.log"
+        self._kubeconfig = kubeconfig
+        self._folder = folder
+        self._supervisor = supervisor
+        self._flags = list(flags)
+        self._environment = dict(environment)
+        self.pid = 0
+        self.health = ""
+
+    @property
+    def space(self) -> Namespace:
+        """The first namespace that it serves."""
+        return self.spaces[0]
+
+    def command(self) -> list[str]:
+        """The command line that it is run with."""
+        return [
+            sys.executable, "-m", "together_operator", "run",
+            "--kubeconfig", str(self._kubeconfig),
+            "--base-url", self.simulator.base_url,
+            "--operator-namespace", self.namespace,
+            "--cluster-id", self.namespace,
+            "--time-scale", str(SCALE),
+            "--poll-interval", "1",
+            "--poll-interval-transition", "0.3",
+            "--drift-interval", "3600",
+            "--health-port", "0",
+            "--metrics-port", "0",
+            "--log-level", "debug",
+            "--log-format", "json",
+            *[part for space in self.spaces for part in ("--namespace", space.name)],
+            *self._flags,
+        ]  # fmt: skip
+
+    def start(self, *flags: str) -> None:
+        """Start it, and wait until it is ready."""
+        before = self.log.stat().st_size if self.log.exists() else 0
+        process = self._supervisor.start(
+            "operator",
+            [*self.command(), *flags],
+            env={**os.environ, **self._environment},
+            cwd=self._folder,
+            log=self.log,
+        )
+        self.pid = process.pid
+        self.health = str(self._port("health", before))
+        eventually("the operator is ready", self.ready, within=60)
+
+    def _port(self, what: str, before: int) -> str:
+        def look() -> str | None:
+            for line in self.lines(before):
+                if line.get(f"{what}_url"):
+                    return str(line[f"{what}_url"])
+            self._alive()
+            return None
+
+        return str(eventually(f"the operator tells its {what} port", look, within=60))
+
+    def _alive(self) -> None:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            raise AssertionError(f"the operator ended: {self.log.read_text()[-4000:]}") from None
+
+    def lines(self, after: int = 0) -> list[Object]:
+        """What it logged, line by line."""
+        if not self.log.exists():
+            return []
+        with self.log.open() as file:
+            file.seek(after)
+            found = []
+            for line in file:
+                with contextlib.suppress(ValueError):
+                    found.append(json.loads(line))
+            return found
+
+    def ready(self) -> bool:
+        """Whether /readyz says so."""
+        self._alive()
+        try:
+            with urllib.request.urlopen(f"{self.health}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def metrics(self) -> str:
+        """What /metrics says."""
+        url = self._port("metrics", 0)
+        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+        return text
+
+    def kill(self) -> None:
+        """End it as a crash would: at once, by SIGKILL."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._supervisor.stop("operator")
+
+    def stop(self) -> None:
+        """End it as Kubernetes would: by SIGTERM."""
+        self._supervisor.stop("operator", grace=90)
+
+    # -- the ledger ------------------------------------------------------------------------------
+
+    def live(self) -> list[Object]:
+        """The endpoints that exist at Together."""
+        return [e for e in self.simulator.admin.ledger()["endpoints"] if e["deleted_at"] is None]
+
+    def posts(self) -> list[Object]:
+        """The create requests that reached Together."""
+        return self.writes("POST", "/v1/endpoints")
+
+    def writes(self, method: str, path: str = "/v1/endpoints") -> list[Object]:
+        """The requests of a kind that reached Together, by the beginning of their path."""
+        return [
+            request
+            for request in self.simulator.admin.ledger()["requests"]
+            if request["method"] == method and request["path"].startswith(path)
+        ]
+
+
+@contextlib.contextmanager
+def running_operator(
+    cluster: Cluster,
+    helm: Path,
+    folder: Path,
+    *,
+    spaces: int = 1,
+    options: Options | None = None,
+    flags: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    secret: bool = True,
+    start: bool = True,
+) -> Iterator[OperatorProcess]:
+    """Run an operator for the length of a block, with namespaces and a Together of its own.
+
+    Args:
+        cluster: The cluster, with the CRD installed, to which we are administrator.
+        helm: The helm command, for the chart's rights.
+        folder: Where logs and files go.
+        spaces: How many namespaces it serves.
+        options: The simulator's.
+        flags: More of the operator's flags.
+        environment: More of the operator's environment.
+        secret: Whether each namespace gets a Secret with a key.
+        start: Whether to start it at once.
+    """
+    mark = uuid.uuid4().hex[:8]
+    names = [f"team-{mark}-{number}" for number in range(spaces)]
+    own = f"operator-{mark}"
+    for name in (own, *names):
+        cluster.kubectl("create", "namespace", name)
+    served = [Namespace(cluster, name) for name in names]
+    values = {"scope": {"namespaces": names}, "clusterID": own}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        start_simulator(options or Options(speed=SPEED, seed=1), port=0) as simulator,
+        installed_rbac(cluster, helm, own, values) as account,
+        Supervisor(folder / "processes.json", folder / "supervisor.log") as supervisor,
+    ):
+        kubeconfig = cluster.service_account_kubeconfig(own, account, folder / "kubeconfig")
+        operator = OperatorProcess(
+            cluster, simulator, own, served, kubeconfig, folder, supervisor, flags,
+            environment or {},
+        )  # fmt: skip
+        try:
+            for space in served:
+                if secret:
+                    space.secret()
+            if start:
+                operator.start()
+            yield operator
+        except BaseException:
+            _explain(operator)
+            raise
+        finally:
+            supervisor.stop("operator", grace=5)
+            for space in served:
+                _let_go(space)
+            cluster.kubectl("delete", "namespace", own, *names, "--wait=false")
+
+
+def _let_go(space: Namespace) -> None:
+    """Free what is left in a namespace, whose operator is gone."""
+    found = json.loads(space.kubectl("get", "tep", "-o", "json"))
+    for item in found["items"]:
+        if FINALIZER in item["metadata"].get("finalizers", []):
+            with contextlib.suppress(Exception):
+                space.patch(item["metadata"]["name"], {"metadata": {"finalizers": []}})
+
+
+def _explain(operator: OperatorProcess) -> None:
+    """Print what a person would want to see after a failure."""
+    print("=== the operator's log, the end of it")
+    if operator.log.exists():
+        print(operator.log.read_text()[-12000:])
+    print("=== the ledger")
+    ledger = operator.simulator.admin.ledger()
+    for request in ledger["requests"][-60:]:
+        if request["path"].startswith("/v"):
+            print(request["at"], request["method"], request["path"], request["status"])
+    print(json.dumps(ledger["endpoints"], indent=1)[-4000:])
+
+
+def run_command(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run together-operator, as a person would; never raises for its exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "together_operator", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
