@@ -16,8 +16,11 @@ import sysconfig
 from pathlib import Path
 
 _COMMANDS = ("sh", "env")
-# Wheels for Linux may rely on these without naming them as dependencies of the interpreter.
-_LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6")
+# What wheels for Linux may rely on although the interpreter does not: manylinux names them.
+_LIBRARIES = (
+    *("libgcc_s.so.1", "libstdc++.so.6", "libm.so.6"),
+    *("libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1"),
+)
 _LEFT_OUT = ("test", "tests", "site-packages", "__pycache__", "idlelib", "tkinter", "config-*")
 
 
