@@ -38,6 +38,9 @@ STREAM_SECONDS: Final = 120
 """The API server ends each watch request after this time and kopf resumes it at once. The new
 request is the sign that a watch on a quiet cluster is alive; kopf shows no bookmarks."""
 
+REQUEST_PAUSES: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
+"""Seconds between the attempts of one request, after which the watch ends and starts again."""
+
 LOGIN_PAUSE: Final = 5.0
 """Seconds between two log-ins within a minute: refused credentials are no reason to hurry."""
 
@@ -146,6 +149,8 @@ async def watch(session: Session) -> None:
         await kopf.operator(
             registry=_registry(session, diff_base, opened),
             settings=_settings(diff_base),
+            # One after the other would take a write between them.
+            lifecycle=kopf.lifecycles.all_at_once,
             stop_flag=session.stop,
             standalone=True,
             clusterwide=not session.namespaces,
@@ -166,6 +171,7 @@ def _settings(diff_base: GenerationDiffBase) -> kopf.OperatorSettings:
     settings.watching.chunk_size = PAGE
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
+    settings.networking.error_backoffs = REQUEST_PAUSES
     # It would kill this very process some minutes after kopf ended by itself.
     settings.process.ultimate_exiting_timeout = None
     return settings
@@ -193,7 +199,7 @@ def _registry(
     @kopf.on.resume(**endpoint)
     @kopf.on.create(**endpoint)
     async def create(**seen: Any) -> None:
-        see(seen, Trigger.RESUME if seen["reason"] == Trigger.RESUME else Trigger.CREATE)
+        see(seen, Trigger.CREATE if seen["reason"] == Trigger.CREATE else Trigger.RESUME)
 
     @kopf.on.update(**endpoint, when=wants_started)
     async def update(**seen: Any) -> None:
@@ -223,12 +229,8 @@ def _registry(
             await asyncio.sleep(LOGIN_PAUSE)
         last_login = time.monotonic()
         configuration = await load_configuration(session.kubeconfig, connections=1)
-        connection = await open_session(
-            configuration,
-            session.signs,
-            streams=len(session.namespaces),
-            on_missing=session.stop.set,
-        )
+        streams = len(session.namespaces)
+        connection = await open_session(configuration, session.signs, streams=streams)
         opened.append(connection)
         return kopf.AiohttpSession(server=configuration.host, aiohttp_session=connection)
 

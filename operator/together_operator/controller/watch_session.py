@@ -15,7 +15,6 @@ import aiohttp
 
 from together_operator import __version__
 from together_operator.controller.kube_config import ssl_context
-from together_operator.resource.names import PLURAL
 
 CONNECTIONS: Final = 50
 
@@ -68,7 +67,6 @@ async def open_session(
     signs: SignsOfLife,
     *,
     streams: int,
-    on_missing: Callable[[], None],
 ) -> aiohttp.ClientSession:
     """Open the session that kopf watches through.
 
@@ -76,7 +74,6 @@ async def open_session(
         configuration: As `kube_config.load_configuration` returns it.
         signs: Where the outcome of each request is noted.
         streams: How many connections the watch keeps open for good.
-        on_missing: Told when the API server does not know TogetherEndpoints (any more).
     """
 
     async def observed(
@@ -91,8 +88,6 @@ async def open_session(
             signs.heard(request.url, ok=False)
             raise
         signs.heard(request.url, ok=response.ok)
-        if response.status == 404 and request.url.path.endswith(f"/{PLURAL}"):
-            on_missing()
         return response
 
     return aiohttp.ClientSession(

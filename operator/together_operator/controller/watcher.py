@@ -130,7 +130,7 @@ class Watcher:
         pause = 0.0
         while not self._stopping.is_set():
             began = time.monotonic()
-            reason = "it lost the resource or went silent"
+            reason = "it went silent"
             try:
                 asyncio.run(self._run_session())
             except KubeError as error:
