@@ -11,7 +11,16 @@ import httpx
 
 from together_operator.drivers import V1Driver
 from together_operator.resource.remote import Bounds, Endpoint, Order, Phase
-from together_operator.together import Backoff, Credential, Timeouts, V1Client, Wire
+from together_operator.together import (
+    Backoff,
+    CreateEndpoint,
+    Credential,
+    ReplicaBounds,
+    Timeouts,
+    UpdateEndpoint,
+    V1Client,
+    Wire,
+)
 
 KEY = "not-a-real-key-0123456789"
 ENDPOINT: dict[str, Any] = {
@@ -55,6 +64,16 @@ SEEN = Endpoint(
     ready_replicas=None,
     created_at=CREATED,
 )
+
+CREATE = CreateEndpoint(
+    model="a/b",
+    hardware="1x_nvidia_h100_80gb_sxm",
+    autoscaling=ReplicaBounds(min_replicas=1, max_replicas=2),
+    display_name="name",
+    state="STARTED",
+    inactive_timeout=0,
+)
+STOP = UpdateEndpoint(state="STOPPED")
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 

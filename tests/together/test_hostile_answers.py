@@ -8,18 +8,8 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.together.fake import ENDPOINT, KEY, nested, ok, together
-from together_operator.together import CreateEndpoint, ReplicaBounds, UpdateEndpoint, results
-
-CREATE = CreateEndpoint(
-    model="a/b",
-    hardware="1x_nvidia_h100_80gb_sxm",
-    autoscaling=ReplicaBounds(min_replicas=1, max_replicas=2),
-    display_name="name",
-    state="STARTED",
-    inactive_timeout=0,
-)
-STOP = UpdateEndpoint(state="STOPPED")
+from tests.together.fake import CREATE, ENDPOINT, KEY, STOP, nested, ok, together
+from together_operator.together import results
 
 
 async def test_an_answer_that_quotes_the_key_is_told_without_it() -> None:

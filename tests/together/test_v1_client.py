@@ -8,24 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.together.fake import ENDPOINT, Answer, listed, nested, together
+from tests.together.fake import CREATE, ENDPOINT, STOP, Answer, listed, nested, together
 from together_operator.together import (
-    CreateEndpoint,
     Kind,
-    ReplicaBounds,
-    UpdateEndpoint,
     results,
 )
 
-CREATE = CreateEndpoint(
-    model="a/b",
-    hardware="1x_nvidia_h100_80gb_sxm",
-    autoscaling=ReplicaBounds(min_replicas=1, max_replicas=2),
-    display_name="name",
-    state="STARTED",
-    inactive_timeout=0,
-)
-STOP = UpdateEndpoint(state="STOPPED")
 BLOCK = httpx.Response(403, text="error code: 1010")
 DATE = "Sun, 22 Nov 2026 08:00:00 GMT"
 
@@ -333,12 +321,12 @@ async def test_the_list_asks_for_dedicated_endpoints_and_not_for_mine() -> None:
 
 
 async def test_prices_are_exact() -> None:
-    body = '{"data": [{"id": "h", "pricing": {"cents_per_minute": 9.15}}, {"id": "i"}]}'
+    body = '{"data": [{"id": "h", "pricing": {"cents_per_minute": 9.1500000000000000001}}, {"id": "i"}]}'
     fake = together(httpx.Response(200, text=body))
     seen = await fake.client().list_hardware("a/b c&d")
     assert isinstance(seen, results.Ok)
     assert seen.value.data[0].pricing is not None
-    assert seen.value.data[0].pricing.cents_per_minute == Decimal("9.15")
+    assert seen.value.data[0].pricing.cents_per_minute == Decimal("9.1500000000000000001")
     assert seen.value.data[1].pricing is None
     assert fake.requests[0].url.params["model"] == "a/b c&d"
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import logging
-import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.together.certificates import certificate
+from tests.together.fake import CREATE
 from tests.together.sockets import Server, answers, reply, serve
 from together_operator import __version__
-from together_operator.together import ConfigurationError, Credential, Timeouts, Wire
+from together_operator.together import ConfigurationError, Credential, Timeouts, V1Client, Wire
 from together_operator.together import _wire as wire_module
 from together_operator.together._wire import Call, Failure, Reply
 
@@ -66,6 +61,19 @@ async def test_reads_share_a_connection_and_creates_never_do() -> None:
         for _ in range(3):
             await wire.send(POST, CREDENTIAL, seconds=10, fresh=True)
         assert server.connections == 4
+        await wire.aclose()
+
+
+async def test_the_clients_create_has_a_connection_of_its_own() -> None:
+    async with serve(answers(reply(200, '{"data": []}'))) as server:
+        wire = Wire(server.url)
+        client = V1Client(wire, CREDENTIAL)
+        await client.list_endpoints()
+        await client.list_endpoints()
+        assert server.connections == 1
+        await client.create_endpoint(CREATE)
+        await client.create_endpoint(CREATE)
+        assert server.connections == 3
         await wire.aclose()
 
 
@@ -233,38 +241,6 @@ async def test_no_proxy_for_what_is_excepted(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert isinstance(await create(server.url), Reply)
-
-
-def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / "ca.pem", folder / "key.pem"
-    public.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(public, private)
-    return public, context
 
 
 async def test_a_certificate_is_trusted_by_file_or_environment_and_not_otherwise(
