@@ -321,12 +321,13 @@ async def test_the_list_asks_for_dedicated_endpoints_and_not_for_mine() -> None:
 
 
 async def test_prices_are_exact() -> None:
-    body = '{"data": [{"id": "h", "pricing": {"cents_per_minute": 9.1500000000000000001}}, {"id": "i"}]}'
+    price = "9.1500000000000000001"
+    body = f'{{"data": [{{"id": "h", "pricing": {{"cents_per_minute": {price}}}}}, {{"id": "i"}}]}}'
     fake = together(httpx.Response(200, text=body))
     seen = await fake.client().list_hardware("a/b c&d")
     assert isinstance(seen, results.Ok)
     assert seen.value.data[0].pricing is not None
-    assert seen.value.data[0].pricing.cents_per_minute == Decimal("9.1500000000000000001")
+    assert seen.value.data[0].pricing.cents_per_minute == Decimal(price)
     assert seen.value.data[1].pricing is None
     assert fake.requests[0].url.params["model"] == "a/b c&d"
 
