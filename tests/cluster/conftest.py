@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import pytest
 
 from tests.cluster.resources import PROJECT, Resources
 from tests.support.cluster import Run
+from tests.support.operator import OperatorProcess, running_operator
+from tests.support.team import Team
+from together_local.cluster.cluster import Cluster
 from together_operator.resource.names import GROUP, PLURAL
 
 
@@ -22,3 +28,50 @@ def crd(kubectl: Run) -> str:
 def resources(kubectl: Run, namespace: str, crd: str) -> Resources:
     """The TogetherEndpoints of a fresh namespace."""
     return Resources(kubectl, namespace)
+
+
+@pytest.fixture(scope="module")
+def flags() -> Sequence[str]:
+    """Flags of the module's operator; a module that wants some overrides this."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def operator(
+    request: pytest.FixtureRequest,
+    control_plane: Cluster,
+    helm_binary: Path,
+    crd: str,
+    flags: Sequence[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[OperatorProcess]:
+    """The operator that the tests of a module share, with a namespace for each of them."""
+    module = request.node.path
+    tests = [item for item in request.session.items if item.path == module]
+    teams = sum("team" in getattr(item, "fixturenames", ()) for item in tests)
+    with running_operator(
+        control_plane,
+        helm_binary,
+        tmp_path_factory.mktemp("operator"),
+        spaces=teams,
+        flags=flags,
+        secret=False,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def _free(operator: OperatorProcess) -> list[Team]:
+    return [Team(operator, space) for space in operator.spaces]
+
+
+@pytest.fixture
+def team(operator: OperatorProcess, _free: list[Team]) -> Iterator[Team]:
+    """A namespace with a key of its own, on the module's operator; Together as it was."""
+    mine = _free.pop()
+    mine.secret(mine.key)
+    before = mine.together.assumptions()
+    yield mine
+    mine.together.profile("classic")
+    mine.together.assume(**before)
+    mine.cleared()

@@ -19,12 +19,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.chart import installed_rbac
+from tests.support.contract import assert_contract, conditions
+from tests.support.stream import Stream, version_of
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.supervision import Supervisor
 from together_local.simulator import Options, start_simulator
 from together_local.simulator.process import SimulatorProcess
 from together_operator.resource.names import FINALIZER
-from tests.support.chart import installed_rbac
 
 SCALE = 30.0
 """All waits of the protocol at a thirtieth."""
@@ -40,7 +42,7 @@ HARDWARE = "2x_nvidia_h100_80gb_sxm"
 Object = dict[str, Any]
 
 
-class NotInTime(AssertionError):
+class NotInTime(AssertionError):  # noqa: N818 (it tells what happened)
     """Something did not become true before its deadline; the text says what was there instead."""
 
 
@@ -86,9 +88,12 @@ def manifest(name: str = "mixtral", /, *, annotations: Any = None, **spec: Any) 
     }
 
 
-def conditions(found: Object) -> dict[str, Object]:
-    """The conditions of a resource by type."""
-    return {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+def reason_of(found: Object) -> str | None:
+    """The reason of a resource's Ready condition, once this generation has been observed."""
+    ready = conditions(found).get("Ready")
+    if ready is None or ready["observedGeneration"] != found["metadata"]["generation"]:
+        return None
+    return str(ready["reason"])
 
 
 class Namespace:
@@ -97,11 +102,13 @@ class Namespace:
     Attributes:
         cluster: The cluster.
         name: The namespace.
+        stream: What a watch shows of it.
     """
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, stream: Stream) -> None:
         self.cluster = cluster
         self.name = name
+        self.stream = stream
 
     def kubectl(self, *args: str, document: Any = None, check: bool = True) -> str:
         """Run kubectl in the namespace; what it printed."""
@@ -138,7 +145,11 @@ class Namespace:
         """Set or remove one of our annotations."""
         note = f"together-operator.io/{word}"
         self.kubectl(
-            "annotate", "tep", name, "--overwrite", f"{note}-" if value is None else f"{note}={value}"
+            "annotate",
+            "tep",
+            name,
+            "--overwrite",
+            f"{note}-" if value is None else f"{note}={value}",
         )
 
     def read(self, name: str = "mixtral") -> Object | None:
@@ -154,24 +165,54 @@ class Namespace:
     def reason(self, name: str = "mixtral") -> str | None:
         """The reason of its Ready condition, once this generation has been observed."""
         found = self.read(name)
-        if found is None:
-            return None
-        ready = conditions(found).get("Ready")
-        if ready is None or ready["observedGeneration"] != found["metadata"]["generation"]:
-            return None
-        return str(ready["reason"])
+        return None if found is None else reason_of(found)
 
     def until(self, name: str, *reasons: str, within: float = 60.0) -> Object:
         """Wait until Ready has one of these reasons for this generation; the resource then."""
+        return self.awaits(name, "|".join(reasons), lambda it: reason_of(it) in reasons, within)
+
+    def awaits(
+        self, name: str, what: str, test: Callable[[Object], Any], within: float = 60.0
+    ) -> Object:
+        """Wait until a resource passes a test; the resource then.
+
+        Args:
+            name: The resource.
+            what: What is waited for, in words.
+            test: Whether it is so.
+            within: Seconds until that is given up.
+        """
+        now = self.read(name)
+        assert now is not None, f"there is no {name}"
+        self.stream.shows(now)
 
         def look() -> Object | None:
-            return self.read(name) if self.reason(name) in reasons else None
+            found = self.stream.latest(self.name, name)
+            return found if found is not None and test(found) else None
 
         try:
-            found: Object = eventually(f"{name}: {'|'.join(reasons)}", look, within=within)
+            found: Object = eventually(f"{name}: {what}", look, within=within, every=0.03)
         except NotInTime as error:
             raise NotInTime(f"{error}; {json.dumps(self.status(name), indent=1)}") from None
         return found
+
+    def history(self, name: str = "mixtral", *, after: Object | None = None) -> list[Object]:
+        """The versions of a resource, the oldest first.
+
+        Args:
+            name: The resource.
+            after: Only those that are newer than this one.
+        """
+        return self.stream.history(self.name, name, after=0 if after is None else version_of(after))
+
+    def reasons(self, name: str = "mixtral", *, after: Object | None = None) -> list[str]:
+        """The reasons that Ready had one after the other, each once in a row."""
+        seen: list[str] = []
+        for version in self.history(name, after=after):
+            ready = conditions(version).get("Ready")
+            if ready is not None and seen[-1:] != [ready["reason"]]:
+                seen.append(ready["reason"])
+        return seen
 
     def delete(self, name: str = "mixtral") -> None:
         """Ask for a resource to be deleted, without waiting for it."""
@@ -180,7 +221,9 @@ class Namespace:
     def gone(self, name: str = "mixtral", within: float = 60.0) -> None:
         """Wait until a resource is gone."""
         try:
-            eventually(f"{name} is gone", lambda: self.read(name) is None, within=within)
+            eventually(
+                f"{name} is gone", lambda: self.read(name) is None, within=within, every=0.25
+            )
         except NotInTime as error:
             raise NotInTime(f"{error}; {json.dumps(self.status(name), indent=1)}") from None
 
@@ -368,9 +411,7 @@ def running_operator(
     mark = uuid.uuid4().hex[:8]
     names = [f"team-{mark}-{number}" for number in range(spaces)]
     own = f"operator-{mark}"
-    for name in (own, *names):
-        cluster.kubectl("create", "namespace", name)
-    served = [Namespace(cluster, name) for name in names]
+    _make_namespaces(cluster, own, *names)
     values = {"scope": {"namespaces": names}, "clusterID": own}
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -378,6 +419,8 @@ def running_operator(
         installed_rbac(cluster, helm, own, values) as account,
         Supervisor(folder / "processes.json", folder / "supervisor.log") as supervisor,
     ):
+        stream = Stream(cluster, supervisor, folder, names)
+        served = [Namespace(cluster, name, stream) for name in names]
         kubeconfig = cluster.service_account_kubeconfig(own, account, folder / "kubeconfig")
         operator = OperatorProcess(
             cluster, simulator, own, served, kubeconfig, folder, supervisor, flags,
@@ -390,6 +433,7 @@ def running_operator(
             if start:
                 operator.start()
             yield operator
+            assert_contract(stream.all_versions(), [KEY])
         except BaseException:
             _explain(operator)
             raise
@@ -398,6 +442,12 @@ def running_operator(
             for space in served:
                 _let_go(space)
             cluster.kubectl("delete", "namespace", own, *names, "--wait=false")
+
+
+def _make_namespaces(cluster: Cluster, *names: str) -> None:
+    items = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in names]
+    document = {"apiVersion": "v1", "kind": "List", "items": items}
+    cluster.kubectl("create", "-f", "-", input=json.dumps(document))
 
 
 def _let_go(space: Namespace) -> None:
