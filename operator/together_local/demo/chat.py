@@ -32,7 +32,7 @@ def chat(screen: Screen, inference: Mapping[str, str]) -> None:
         "messages": [{"role": "user", "content": _QUESTION}],
     }
     screen.say(f"POST {url}")
-    screen.output(json.dumps(body, indent=2))
+    screen.output(json.dumps(body))
     try:
         with httpx.Client(trust_env=False, timeout=_SECONDS) as http:
             answer = http.post(url, json=body, headers={"Authorization": f"Bearer {API_KEY}"})
@@ -41,4 +41,4 @@ def chat(screen: Screen, inference: Mapping[str, str]) -> None:
     if not answer.is_success:
         raise DemoError(f"The endpoint answered {answer.status_code}: {answer.text}")
     screen.say(f"{answer.status_code} {answer.reason_phrase}")
-    screen.output(json.dumps(answer.json()["choices"][0]["message"], indent=2))
+    screen.output(answer.json()["choices"][0]["message"]["content"])

@@ -11,8 +11,6 @@ from together_local.demo.errors import DemoError
 from together_local.demo.shell import Shell
 
 _LOOK_SECONDS = 3
-PATIENCE_SECONDS = 120.0
-"""How long any single change may take; each takes a few seconds."""
 
 
 class Endpoint:
@@ -45,7 +43,7 @@ class Endpoint:
         """One of its conditions; empty when it is not there."""
         return next((c for c in self.status().get("conditions", []) if c["type"] == kind), {})
 
-    def until(self, kind: str, within: float = PATIENCE_SECONDS) -> dict[str, Any]:
+    def until(self, kind: str, within: float) -> dict[str, Any]:
         """Wait until a condition is True for what the spec says now.
 
         Args:

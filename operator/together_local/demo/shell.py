@@ -124,6 +124,7 @@ class Shell:
     def __init__(self, screen: Screen, env: Mapping[str, str]) -> None:
         self._screen = screen
         self._env = dict(env)
+        self._turn = threading.Lock()
 
     def _start(self, command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -161,13 +162,15 @@ class Shell:
                 raise
         return process.returncode, text
 
-    def run(self, command: str, *, timeout: float = _COMMAND_SECONDS, check: bool = True) -> str:
+    def run(self, command: str, *, timeout: float = _COMMAND_SECONDS) -> str:
         """Show a command, run it and show what it printed.
+
+        Rows of a watch that come in meanwhile are shown after it, so that cause comes before
+        effect.
 
         Args:
             command: A shell command.
             timeout: Seconds until it is ended.
-            check: Whether a non-zero exit is a failure of the demo.
 
         Returns:
             What it printed.
@@ -175,11 +178,19 @@ class Shell:
         Raises:
             DemoError: It failed or took too long.
         """
+        with self._turn:
+            return self._typed(command, timeout)
+
+    def run_beside(self, command: str, *, timeout: float = _COMMAND_SECONDS) -> str:
+        """Do as `run` for a command that takes long: rows of a watch are shown meanwhile."""
+        return self._typed(command, timeout)
+
+    def _typed(self, command: str, timeout: float) -> str:
         self._screen.command(command)
         code, text = self.quiet(command, timeout)
         if text.strip():
             self._screen.output(text)
-        if check and code != 0:
+        if code != 0:
             raise DemoError(f"`{command}` failed with exit code {code}")
         return text
 
@@ -191,8 +202,12 @@ class Shell:
             command: A shell command that prints until it is ended.
         """
         self._screen.command(f"{command} &")
-        watch = Watch(self._start(f"exec {command}"), self._screen.output)
+        watch = Watch(self._start(f"exec {command}"), self._row)
         try:
             yield watch
         finally:
             watch.stop()
+
+    def _row(self, line: str) -> None:
+        with self._turn:
+            self._screen.output(line)

@@ -70,6 +70,7 @@ class Tour:
         self._screen.chapter("Once per team: a namespace, and the API key in a Secret")
         self._shell.run(f"kubectl create namespace {NAMESPACE}")
         self._shell.run(f"kubectl config set-context --current --namespace={NAMESPACE}")
+        self._screen.say("(Any key opens the simulated Together; yours is not used.)")
         self._shell.run(
             'kubectl create secret generic together --from-literal=api-key="$TOGETHER_API_KEY"'
         )
@@ -115,7 +116,9 @@ class Tour:
         with self._shell.watch("kubectl get tep --watch") as watch:
             watch.shows(self._name)
             with self._screen.waiting("Together deletes it"):
-                self._shell.run(f"kubectl delete -f {self._manifest}", timeout=self._patience)
+                self._shell.run_beside(
+                    f"kubectl delete -f {self._manifest}", timeout=self._patience
+                )
         self._shell.run("kubectl get tep")
 
     def refused(self) -> None:
