@@ -36,6 +36,7 @@ from together_operator.controller.watcher import Watcher, WatchFunction
 from together_operator.core.timing import Timing
 from together_operator.drivers import V1Driver
 from together_operator.drivers.driver import Driver
+from together_operator.logs import scope
 from together_operator.metrics import Metrics
 from together_operator.settings import Probe, Settings
 from together_operator.together import Timeouts, V1Client, Wire
@@ -46,6 +47,8 @@ RESYNC_SECONDS = 600.0
 KEY_PAUSE_SECONDS = 60.0
 _RECORD_SECONDS = 30.0
 """What a shutdown allows for writing down Together's answer, beyond the request itself."""
+_EVENT_SECONDS = 5.0
+"""What a shutdown allows for telling the last events."""
 _DEAF_SECONDS = 300.0
 """Without any sign of life from the watch for so long, or ten poll intervals from the poller, the
 operator says that it is not alive."""
@@ -107,7 +110,12 @@ class Operator:
             except ShutDown:
                 return
             try:
-                await self._reconcile(work)
+                with scope(
+                    namespace=work.key.namespace,
+                    name=work.key.name,
+                    trigger=",".join(sorted(work.triggers)),
+                ):
+                    await self._reconcile(work)
             finally:
                 self.queue.done(work.key)
 
@@ -121,20 +129,11 @@ class Operator:
             result = "kubernetes"
             wait = error.retry_after if isinstance(error, KubeUnavailable) else None
             pause = self.queue.retry(work.key, at_least=wait or 0.0)
-            log.warning(
-                "%s; trying again in %.0f s",
-                error,
-                pause,
-                extra={"namespace": work.key.namespace, "resource": work.key.name},
-            )
+            log.warning("%s; trying again in %.0f s", error, pause)
         except Exception:
             result = "error"
             pause = self.queue.retry(work.key)
-            log.exception(
-                "Working on the resource failed; trying again in %.0f s",
-                pause,
-                extra={"namespace": work.key.namespace, "resource": work.key.name},
-            )
+            log.exception("Working on the resource failed; trying again in %.0f s", pause)
         else:
             self.queue.forget(work.key)
             if after is not None and not self._stopping.is_set():
@@ -215,7 +214,10 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
         def ready() -> dict[str, str | None]:
             return {"watch": None if watcher.watching else "the resources are not listed yet"}
 
-        await operator.serve(watcher, HealthServer(settings, metrics, alive=alive, ready=ready))
+        health = HealthServer(
+            settings.health_port, settings.metrics_port, metrics, alive=alive, ready=ready
+        )
+        await operator.serve(watcher, health)
 
 
 @contextlib.asynccontextmanager
@@ -273,7 +275,10 @@ async def _operator(settings: Settings, kube: Kube, metrics: Metrics) -> AsyncIt
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(wire.aclose)
-        recorder = await stack.enter_async_context(Recorder(kube))
+        recorder = Recorder(kube)
+        telling = asyncio.create_task(recorder.run(), name="events")
+        stack.callback(telling.cancel)
+        stack.push_async_callback(recorder.drain, _EVENT_SECONDS)
         stopping = asyncio.Event()
         reconciler = Reconciler(
             effects, observer, roster, recorder, metrics,

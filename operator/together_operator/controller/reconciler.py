@@ -147,12 +147,12 @@ class Reconciler:
         steady = self.observer.clocks.steady
         case = replace_memory(case, begin(case.memory, step, steady()))
         self._memories[resource.uid] = case.memory
-        log.debug("%s: %s", type(step).__name__, decision.situation.message, extra=_extra(resource))
+        log.debug("%s: %s", type(step).__name__, decision.situation.message)
         after, outcome = await self._carry_out(body, resource, case, decision)
         self._memories[resource.uid] = learn(case, step, outcome, steady())
         story = stories.of_step(case, decision, outcome)
         if story is not None:
-            self._tell(resource, story)
+            self._tell(body, story)
         return after
 
     async def _carry_out(
@@ -202,7 +202,7 @@ class Reconciler:
         after = await self._persist({**body, "status": told})
         story = stories.of_change(case, decision)
         if story is not None:
-            self._tell(resource, story)
+            self._tell(body, story)
         return after
 
     async def _persist(self, body: Body) -> Body:
@@ -257,12 +257,8 @@ class Reconciler:
             resource.namespace, resource.name, decision.situation.reason.value, cost
         )
 
-    def _tell(self, resource: TogetherEndpoint, story: stories.Story) -> None:
+    def _tell(self, body: Body, story: stories.Story) -> None:
         level = logging.WARNING if story.warning else logging.INFO
-        log.log(level, "%s: %s", story.reason, story.message, extra=_extra(resource))
-        kind = "Warning" if story.warning else "Normal"
-        self.recorder.record(resource, kind, story.reason, story.message)
-
-
-def _extra(resource: TogetherEndpoint) -> dict[str, str]:
-    return {"namespace": resource.namespace, "resource": resource.name, "uid": resource.uid}
+        log.log(level, "%s: %s", story.reason, story.message)
+        tell = self.recorder.warning if story.warning else self.recorder.normal
+        tell(body, story.reason, story.message)

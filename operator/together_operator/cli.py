@@ -1,0 +1,177 @@
+"""The command line: `together-operator run`, `crd` and `version`, and what [local] adds to it.
+
+The flags of `run` are those of the settings model, so that flag, environment variable, validation
+and documentation are one thing. What only a developer's machine has (the simulator, the control
+plane, the demo) is found by entry point: the product does not import it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from together_operator import __version__, logs
+from together_operator.flags import env_name, flag_name, flags
+from together_operator.resource import crd as definition
+from together_operator.settings import InvalidSettings, Settings
+
+_COMMANDS: Final = "together_operator.commands"
+_LOCAL: Final = {
+    "simulate": "A simulated Together, over HTTP on this machine.",
+    "local": "A local control plane: etcd, kube-apiserver and its controllers.",
+    "demo": "The whole life of an endpoint, live, on this machine.",
+}
+_WRONG_USE: Final = 2
+
+app = typer.Typer(
+    name="together-operator",
+    help="A Kubernetes operator for Together AI dedicated inference endpoints.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _fail(message: str, code: int = 1) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(code)
+
+
+# -- run -----------------------------------------------------------------------------------------
+
+
+def _run(**given: Any) -> None:
+    """Run the operator until it is told to stop.
+
+    Each flag can be given as an environment variable too; the flag wins.
+    """
+    from together_operator.controller import operator
+    from together_operator.controller.kube_errors import KubeError
+    from together_operator.handlers import watch
+    from together_operator.together import ConfigurationError
+
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    try:
+        settings = Settings.load(values)
+    except InvalidSettings as error:
+        raise _fail("\n".join(error.problems), _WRONG_USE) from None
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(operator.run(settings, watch))
+    except (KubeError, ConfigurationError) as error:
+        raise _fail(f"The operator cannot run: {error}") from None
+
+
+def _signature() -> inspect.Signature:
+    """The parameters of `run`: one option for each setting."""
+    parameters = []
+    for field, flag in flags(Settings).items():
+        name = flag_name(Settings, field)
+        annotation = Settings.model_fields[field].annotation
+        switch = annotation is bool
+        several = getattr(annotation, "__origin__", None) is tuple
+        kind: Any = bool | None if switch else list[str] | None if several else str | None
+        option = typer.Option(
+            f"{name}/--no-{name[2:]}" if switch else name,
+            help=f"{flag.meaning} [env: {env_name(Settings, field)}]",
+            metavar=flag.metavar or None,
+            show_default=False,
+        )
+        parameters.append(
+            inspect.Parameter(
+                field,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind, option],
+            )
+        )
+    return inspect.Signature(parameters)
+
+
+_run.__signature__ = _signature()  # type: ignore[attr-defined]
+_run.__annotations__ = {p.name: p.annotation for p in _signature().parameters.values()}
+app.command("run")(_run)
+
+
+# -- crd and version -----------------------------------------------------------------------------
+
+
+@app.command()
+def crd(
+    output: Annotated[
+        Path | None, typer.Option(help="Write the files into this folder.", metavar="DIR")
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Fail if the files in this folder are not current.", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Print the CustomResourceDefinition, for `kubectl apply --server-side -f -`."""
+    if check is not None:
+        stale = definition.stale(check)
+        if stale:
+            raise _fail(f"Not current: {', '.join(stale)}; run `make crd`")
+        return
+    if output is not None:
+        for path in definition.write(output):
+            typer.echo(path)
+        return
+    typer.echo(definition.crd_yaml(), nl=False)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+# -- what [local] adds ---------------------------------------------------------------------------
+
+
+def _missing(name: str) -> None:
+    def absent() -> None:
+        raise _fail(
+            f"`together-operator {name}` needs the extra [local]:"
+            " pip install 'together-operator[local]'",
+            _WRONG_USE,
+        )
+
+    absent.__doc__ = f"{_LOCAL[name]} (needs the extra [local])"
+    app.command(name)(absent)
+
+
+def _load(entry: EntryPoint) -> None:
+    try:
+        command = entry.load()
+    except ModuleNotFoundError:
+        _missing(entry.name)
+        return
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=entry.name, help=_LOCAL.get(entry.name))
+    else:
+        app.command(entry.name)(command)
+
+
+def _add_commands(wanted: str | None) -> None:
+    """Add the commands of [local]; only the one that is asked for is imported."""
+    found = {entry.name: entry for entry in entry_points(group=_COMMANDS)}
+    for name, words in _LOCAL.items():
+        if name not in found:
+            _missing(name)
+        elif wanted in (None, name):
+            _load(found[name])
+        else:
+            app.command(name, help=words)(lambda: None)
+
+
+def main() -> None:
+    """Run the command line."""
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    _add_commands(wanted)
+    app()
