@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.cluster import Run
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.control_plane import ControlPlane
 from together_operator.controller import kube as module
+from together_operator.controller.events import Recorder
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import (
     AlreadyExists,
@@ -226,6 +228,24 @@ async def test_a_namespace_that_ends_takes_nothing_new(kube: Kube, kubectl: Run)
         assert held is not None
         held["metadata"]["finalizers"] = []
         await kube.replace_configmap(held)
+
+
+async def test_an_event_shows_where_people_look(kube: Kube, resources: Resources) -> None:
+    resources.apply(manifest())
+    about = await read(kube, resources.namespace)
+    recorder = Recorder(kube)
+    worker = asyncio.create_task(recorder.run())
+    try:
+        recorder.warning(about, "IdleStopped", "Stopped by Together after 60 minutes.")
+        await recorder.drain(30)
+    finally:
+        worker.cancel()
+    described = resources.run("describe", "tep", "mixtral").stdout
+    assert "Warning  IdleStopped" in described
+    assert "together-operator  Stopped by Together after 60 minutes." in described
+    (event,) = json.loads(resources.run("get", "events", "-o", "json").stdout)["items"]
+    changed = await kube.patch_event(resources.namespace, event["metadata"]["name"], {"count": 3})
+    assert changed["count"] == 3
 
 
 async def test_each_call_is_observed(control_plane: Cluster) -> None:

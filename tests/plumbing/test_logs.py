@@ -1,0 +1,171 @@
+"""Log lines: what they look like, what they belong to, and that no key is ever in one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from together_operator import logs
+from together_operator.settings import LogFormat, LogLevel
+
+SECRET = 'sk-"quoted"-not-a-real-key-äöü'
+logger = logging.getLogger("together_operator.test")
+Configure = Callable[..., io.StringIO]
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    """Configure logging into a text, and undo it."""
+    monkeypatch.setattr(logs, "_secrets", ())
+    names = ("", "together_operator", "httpx", "httpcore", "aiohttp.access", "asyncio")
+    levels = {name: logging.getLogger(name).level for name in names}
+    handlers = logging.root.handlers[:]
+    hooks = sys.excepthook, threading.excepthook
+
+    def start(
+        log_format: LogFormat = LogFormat.TEXT, level: LogLevel = LogLevel.INFO
+    ) -> io.StringIO:
+        stream = io.StringIO()
+        logs.configure(log_format, level, stream)
+        return stream
+
+    yield start
+    logging.captureWarnings(capture=False)
+    logging.root.handlers[:] = handlers
+    sys.excepthook, threading.excepthook = hooks
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_a_line_for_people(configure: Configure) -> None:
+    text = configure()
+    with logs.scope(namespace="ml", name="mixtral", uid="1234", trigger="update"):
+        logger.info("Scaling to %d.", 3)
+    logger.warning("Alone.")
+    first, second = text.getvalue().splitlines()
+    assert first.endswith("Z INFO    ml/mixtral: Scaling to 3. trigger=update")
+    assert second.endswith("Z WARNING Alone.")
+
+
+def test_a_line_for_machines(configure: Configure) -> None:
+    text = configure(LogFormat.JSON)
+    with logs.scope(namespace="ml", name="mixtral"), logs.scope(step="Create"):
+        logger.info("Creating %s.", "ünïcode\nand lines")
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logger.exception("Failed.")
+    first, second = (json.loads(line) for line in text.getvalue().splitlines())
+    assert first.pop("timestamp").endswith("Z")
+    assert first == {
+        "level": "info",
+        "logger": "together_operator.test",
+        "message": "Creating ünïcode\nand lines.",
+        "namespace": "ml",
+        "name": "mixtral",
+        "step": "Create",
+    }
+    assert second["level"] == "error"
+    assert second["traceback"].endswith("ValueError: broken")
+    assert "name" not in second
+
+
+async def test_tasks_do_not_share_their_scope(configure: Configure) -> None:
+    text = configure(LogFormat.JSON)
+
+    async def work(name: str, barrier: asyncio.Barrier) -> None:
+        with logs.scope(name=name):
+            await barrier.wait()
+            logger.info("%s", name)
+
+    barrier = asyncio.Barrier(3)
+    await asyncio.gather(*(work(name, barrier) for name in ("a", "b", "c")))
+    lines = [json.loads(line) for line in text.getvalue().splitlines()]
+    assert sorted(line["name"] for line in lines) == ["a", "b", "c"]
+    assert all(line["name"] == line["message"] for line in lines)
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_no_form_of_a_secret_is_logged(configure: Configure, log_format: LogFormat) -> None:
+    text = configure(log_format)
+    logs.register_secret(SECRET)
+    encoded = base64.b64encode(SECRET.encode()).decode()
+    with logs.scope(name=f"x{SECRET}"):
+        logger.info("In the message: " + SECRET)
+        logger.info("In an argument: %s", SECRET)
+        logger.info("In a dict: %s", {"Authorization": f"Bearer {SECRET}"})
+        logger.info("Encoded: %s", encoded)
+        logger.info("Encoded: %s", base64.urlsafe_b64encode(SECRET.encode()).decode())
+    try:
+        raise RuntimeError(SECRET)
+    except RuntimeError as error:
+        try:
+            raise ValueError(encoded) from error
+        except ValueError:
+            logging.getLogger("some.library").exception("Failed")
+    said = text.getvalue()
+    assert SECRET not in said
+    assert json.dumps(SECRET)[1:-1] not in said
+    assert json.dumps(SECRET, ensure_ascii=False)[1:-1] not in said
+    assert encoded.rstrip("=") not in said
+    assert said.count(logs.REDACTED) >= 7
+
+
+def test_short_and_empty_words_are_no_secrets(configure: Configure) -> None:
+    configure()
+    for word in ("", "  ", "a", "12345"):
+        logs.register_secret(word)
+    assert logs.redact("a 12345") == "a 12345"
+
+
+def test_a_secret_within_a_longer_one_leaves_no_rest(configure: Configure) -> None:
+    configure()
+    logs.register_secret("abcdef")
+    logs.register_secret("abcdef-and-more")
+    assert logs.redact("abcdef-and-more abcdef") == f"{logs.REDACTED} {logs.REDACTED}"
+
+
+def test_levels(configure: Configure) -> None:
+    text = configure(level=LogLevel.DEBUG)
+    logger.debug("ours")
+    logging.getLogger("a.library").debug("theirs")
+    logging.getLogger("httpx").info("HTTP Request: GET …")
+    logging.getLogger("asyncio").error("Task exception was never retrieved")
+    lines = [line.split(maxsplit=2)[2] for line in text.getvalue().splitlines()]
+    assert lines == ["ours", "Task exception was never retrieved (asyncio)"]
+    text = configure(level=LogLevel.WARNING)
+    logger.info("ours")
+    assert text.getvalue() == ""
+
+
+def test_what_ends_a_thread_or_the_process_is_logged_without_the_key(configure: Configure) -> None:
+    text = configure()
+    logs.register_secret(SECRET)
+
+    def fail() -> None:
+        raise RuntimeError(SECRET)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    assert "RuntimeError" in text.getvalue()
+    assert SECRET not in text.getvalue()
+    program = (
+        "from together_operator import logs; from together_operator.settings import *;"
+        "logs.configure(LogFormat.TEXT, LogLevel.INFO); logs.register_secret('a-secret-text');"
+        "raise RuntimeError('a-secret-' + 'text')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "CRITICAL" in done.stderr
+    assert f"RuntimeError: {logs.REDACTED}" in done.stderr
+    assert "a-secret-text" not in done.stderr
