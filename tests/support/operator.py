@@ -270,6 +270,7 @@ class OperatorProcess:
         self._environment = dict(environment)
         self.pid = 0
         self.health = ""
+        self._metrics = ""
 
     @property
     def space(self) -> Namespace:
@@ -307,15 +308,18 @@ class OperatorProcess:
             log=self.log,
         )
         self.pid = process.pid
-        self.health = str(self._port("health", before))
+        self.health = self._port("health", before)
+        self._metrics = self._port("metrics", before)
         eventually("the operator is ready", self.ready, within=60)
 
     def _port(self, what: str, before: int) -> str:
+        said = f"Serving {what} on port "
+
         def look() -> str | None:
-            for line in self.lines(before):
-                if line.get(f"{what}_url"):
-                    return str(line[f"{what}_url"])
             self._alive()
+            for line in self.lines(before):
+                if str(line.get("message", "")).startswith(said):
+                    return f"http://127.0.0.1:{line['message'].removeprefix(said)}"
             return None
 
         return str(eventually(f"the operator tells its {what} port", look, within=60))
@@ -349,8 +353,7 @@ class OperatorProcess:
 
     def metrics(self) -> str:
         """What /metrics says."""
-        url = self._port("metrics", 0)
-        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self._metrics}/metrics", timeout=5) as answer:
             text: str = answer.read().decode()
         return text
 
@@ -412,7 +415,7 @@ def running_operator(
     names = [f"team-{mark}-{number}" for number in range(spaces)]
     own = f"operator-{mark}"
     _make_namespaces(cluster, own, *names)
-    values = {"scope": {"namespaces": names}, "clusterID": own}
+    values = {"scope": {"namespaces": names}, "settings": {"clusterID": own}}
     folder.mkdir(parents=True, exist_ok=True)
     with (
         start_simulator(options or Options(speed=SPEED, seed=1), port=0) as simulator,
