@@ -238,11 +238,11 @@ class Settings(BaseSettings):
         ),
     ] = False
     health_port: Annotated[
-        Port, Flag("Port of /healthz and /readyz; 0 takes a free one and logs it.", "PORT")
+        Port, Flag("Port of /healthz and /readyz; 0 takes a free local one and logs it.", "PORT")
     ] = 8080
     metrics_port: Annotated[
         Port,
-        Flag("Port of /metrics; 0 takes a free one and logs it.", "PORT"),
+        Flag("Port of /metrics; 0 takes a free local one and logs it.", "PORT"),
     ] = 9090
     log_format: Annotated[LogFormat, Flag("How log lines look.", "text|json")] = LogFormat.TEXT
     log_level: Annotated[

@@ -1,90 +1,116 @@
-"""The ports on which the operator answers for itself: liveness, readiness and metrics.
+"""Whether the operator lives and is ready, and its metrics, over HTTP.
 
-Alive means that watch and poller were heard of lately, not only that the event loop turns; an
-answer that is not good names what is wrong.
+A check is a function that says what is wrong, in words, or nothing. Kubernetes restarts the pod
+when /healthz fails, so only what a restart mends may be checked there; /readyz is for people and
+for `helm install --wait`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Self, TypeAlias
 
 from aiohttp import web
 
-from together_operator.logs import scope
 from together_operator.metrics import Metrics
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-Check = Callable[[], Mapping[str, str | None]]
-"""Names what is checked, with what is wrong about it, or `None` where it is well."""
-
-_HOST: Final = "0.0.0.0"  # noqa: S104 (probes and Prometheus come from outside the pod)
+Check: TypeAlias = Callable[[], str | None]
+"""Says what is wrong, or None."""
 
 
 class HealthServer:
-    """Serves /healthz and /readyz on one port and /metrics on another.
+    """Serves /healthz, /readyz and /metrics for the length of a block.
 
     Args:
-        health_port: For the probes; 0 takes a free one.
-        metrics_port: For Prometheus; 0 takes a free one.
-        metrics: What is counted.
-        alive: What liveness depends on.
-        ready: What readiness depends on.
+        health_port: Port of /healthz and /readyz; 0 takes a free one of the loopback interface.
+        metrics_port: Port of /metrics; 0 likewise.
+        metrics: What /metrics shows.
+        alive: The checks of /healthz by name.
+        ready: The checks of /readyz by name.
     """
 
     def __init__(
         self,
+        *,
         health_port: int,
         metrics_port: int,
         metrics: Metrics,
-        *,
-        alive: Check,
-        ready: Check,
+        alive: Mapping[str, Check],
+        ready: Mapping[str, Check],
     ) -> None:
-        self._ports = {"health": health_port, "metrics": metrics_port}
         self._metrics = metrics
         self._alive = alive
         self._ready = ready
         self._runners: list[web.AppRunner] = []
+        self.health_port = health_port
+        self.metrics_port = metrics_port
 
     async def __aenter__(self) -> Self:
-        health = web.Application()
-        health.router.add_get("/healthz", lambda _: _answer(self._alive()))
-        health.router.add_get("/readyz", lambda _: _answer(self._ready()))
-        metrics = web.Application()
-        metrics.router.add_get("/metrics", self._exposition)
-        for name, application in (("health", health), ("metrics", metrics)):
-            await self._serve(name, application)
-        return self
+        """Begin to listen; afterwards the ports are those really taken.
 
-    async def _serve(self, name: str, application: web.Application) -> None:
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        self._runners.append(runner)
-        await web.TCPSite(runner, _HOST, self._ports[name]).start()
-        port = runner.addresses[0][1]
-        url = f"http://127.0.0.1:{port}"
-        with scope(**{f"{name}_url": url}):
-            log.info("Serving %s on port %d", name, port)
+        Raises:
+            OSError: A port is taken by somebody else.
+        """
+        try:
+            self.health_port = await self._listen(
+                self.health_port,
+                web.get("/healthz", self._answer_alive),
+                web.get("/readyz", self._answer_ready),
+            )
+            self.metrics_port = await self._listen(
+                self.metrics_port, web.get("/metrics", self._answer_metrics)
+            )
+        except BaseException:
+            await self._close()
+            raise
+        logger.info("Health on port %d, metrics on port %d.", self.health_port, self.metrics_port)
+        return self
 
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
-        await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+        """Stop listening."""
+        await self._close()
 
-    async def _exposition(self, request: web.Request) -> web.Response:
+    async def _close(self) -> None:
+        while self._runners:
+            await self._runners.pop().cleanup()
+
+    async def _listen(self, port: int, *routes: web.RouteDef) -> int:
+        app = web.Application()
+        app.add_routes(routes)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        self._runners.append(runner)
+        # The kubelet and Prometheus come from outside, of either IP version. A free port would
+        # be another one for each version, and is for tests and demos.
+        await web.TCPSite(runner, "127.0.0.1" if port == 0 else None, port).start()
+        taken: int = runner.addresses[0][1]
+        return taken
+
+    async def _answer_alive(self, _: web.Request) -> web.Response:
+        return _judged(self._alive)
+
+    async def _answer_ready(self, _: web.Request) -> web.Response:
+        return _judged(self._ready)
+
+    async def _answer_metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
 
-async def _answer(found: Mapping[str, str | None]) -> web.Response:
-    wrong = {name: problem for name, problem in found.items() if problem is not None}
-    body = {"ok": not wrong, "checks": {name: problem or "ok" for name, problem in found.items()}}
-    return web.json_response(body, status=503 if wrong else 200)
+def _judged(checks: Mapping[str, Check]) -> web.Response:
+    said = {name: check() for name, check in checks.items()}
+    wrong = {name: words for name, words in said.items() if words is not None}
+    answer = {
+        "status": "failing" if wrong else "ok",
+        "checks": {name: words or "ok" for name, words in said.items()},
+    }
+    return web.json_response(answer, status=503 if wrong else 200)
