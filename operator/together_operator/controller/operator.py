@@ -50,8 +50,7 @@ _RECORD_SECONDS = 30.0
 _EVENT_SECONDS = 5.0
 """What a shutdown allows for telling the last events."""
 _DEAF_SECONDS = 300.0
-"""Without any sign of life from the watch for so long, or ten poll intervals from the poller, the
-operator says that it is not alive."""
+"""Without a sign of life from the watch or the poller for so long, the operator is not alive."""
 
 _LANES = {
     "poll": Lane.REMOTE,
@@ -203,21 +202,21 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
             on_restart=metrics.watch_restarted,
         )
 
-        def alive() -> dict[str, str | None]:
-            deaf = watcher.silent_for
-            slow = operator.poller.silent_for
-            return {
-                "watch": f"silent for {deaf:.0f} s" if deaf > _DEAF_SECONDS else None,
-                "poller": f"silent for {slow:.0f} s" if slow > _DEAF_SECONDS else None,
-            }
-
-        def ready() -> dict[str, str | None]:
-            return {"watch": None if watcher.watching else "the resources are not listed yet"}
-
         health = HealthServer(
-            settings.health_port, settings.metrics_port, metrics, alive=alive, ready=ready
+            health_port=settings.health_port,
+            metrics_port=settings.metrics_port,
+            metrics=metrics,
+            alive={
+                "watch": lambda: _silent(watcher.silent_for),
+                "poller": lambda: _silent(operator.poller.silent_for),
+            },
+            ready={"watch": lambda: None if watcher.watching else "not all resources are listed"},
         )
         await operator.serve(watcher, health)
+
+
+def _silent(seconds: float) -> str | None:
+    return f"silent for {seconds:.0f} s" if seconds > _DEAF_SECONDS else None
 
 
 @contextlib.asynccontextmanager
