@@ -49,9 +49,10 @@ def demo(
 ) -> None:
     """Show the whole life of an endpoint, live, on this machine: no key, no bill.
 
-    It brings up a Kubernetes control plane, a simulated Together and the operator, and then types
-    what a person would type. The first time it builds the control plane, which takes some
-    minutes. It leaves nothing behind.
+    It brings up a Kubernetes control plane, a simulated Together and the
+    operator, and then types what a person would type. The first time it
+    builds the control plane, which takes some minutes. It leaves nothing
+    behind.
     """
     screen = Screen()
     began = time.monotonic()
