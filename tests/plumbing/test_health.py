@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from decimal import Decimal
 
@@ -18,11 +19,7 @@ HOST = "127.0.0.1"
 
 def server(metrics: Metrics | None = None, **checks: str | None) -> HealthServer:
     return HealthServer(
-        health_port=0,
-        metrics_port=0,
-        metrics=metrics or Metrics(),
-        alive={name: lambda words=words: words for name, words in checks.items()},
-        ready={"watch": lambda: "not listed yet"},
+        0, 0, metrics or Metrics(), alive=lambda: checks, ready=lambda: {"watch": "not listed yet"}
     )
 
 
@@ -43,12 +40,17 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     }
 
 
-async def test_a_healthy_operator_says_so() -> None:
+async def test_a_healthy_operator_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with server(watch=None, poller=None) as health:
         status, content_type, text = await get(health.health_port, "/healthz")
     assert status == 200
     assert content_type.startswith("application/json")
-    assert text == '{"status": "ok", "checks": {"watch": "ok", "poller": "ok"}}'
+    assert text == '{"ok": true, "checks": {"watch": "ok", "poller": "ok"}}'
+    assert caplog.messages == [
+        f"Serving health on port {health.health_port}",
+        f"Serving metrics on port {health.metrics_port}",
+    ]
 
 
 async def test_what_is_wrong_is_named() -> None:
@@ -66,13 +68,8 @@ async def test_what_is_wrong_is_named() -> None:
 
 async def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
     with socket.create_server((HOST, 0)) as taken:
-        health = HealthServer(
-            health_port=0,
-            metrics_port=taken.getsockname()[1],
-            metrics=Metrics(),
-            alive={},
-            ready={},
-        )
+        port = taken.getsockname()[1]
+        health = HealthServer(0, port, Metrics(), alive=dict, ready=dict)
         with pytest.raises(OSError, match="in use"):
             async with health:
                 pass

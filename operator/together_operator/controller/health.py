@@ -1,6 +1,6 @@
 """Whether the operator lives and is ready, and its metrics, over HTTP.
 
-A check is a function that says what is wrong, in words, or nothing. Kubernetes restarts the pod
+Each check says in words what is wrong, or nothing. Kubernetes restarts the pod
 when /healthz fails, so only what a restart mends may be checked there; /readyz is for people and
 for `helm install --wait`.
 """
@@ -14,12 +14,13 @@ from typing import Self, TypeAlias
 
 from aiohttp import web
 
+from together_operator.logs import scope
 from together_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-Check: TypeAlias = Callable[[], str | None]
-"""Says what is wrong, or None."""
+Checks: TypeAlias = Callable[[], Mapping[str, str | None]]
+"""Names what is checked, with what is wrong about it, or None where it is well."""
 
 
 class HealthServer:
@@ -29,18 +30,18 @@ class HealthServer:
         health_port: Port of /healthz and /readyz; 0 takes a free one of the loopback interface.
         metrics_port: Port of /metrics; 0 likewise.
         metrics: What /metrics shows.
-        alive: The checks of /healthz by name.
-        ready: The checks of /readyz by name.
+        alive: What /healthz depends on.
+        ready: What /readyz depends on.
     """
 
     def __init__(
         self,
-        *,
         health_port: int,
         metrics_port: int,
         metrics: Metrics,
-        alive: Mapping[str, Check],
-        ready: Mapping[str, Check],
+        *,
+        alive: Checks,
+        ready: Checks,
     ) -> None:
         self._metrics = metrics
         self._alive = alive
@@ -57,17 +58,17 @@ class HealthServer:
         """
         try:
             self.health_port = await self._listen(
+                "health",
                 self.health_port,
                 web.get("/healthz", self._answer_alive),
                 web.get("/readyz", self._answer_ready),
             )
             self.metrics_port = await self._listen(
-                self.metrics_port, web.get("/metrics", self._answer_metrics)
+                "metrics", self.metrics_port, web.get("/metrics", self._answer_metrics)
             )
         except BaseException:
             await self._close()
             raise
-        logger.info("Health on port %d, metrics on port %d.", self.health_port, self.metrics_port)
         return self
 
     async def __aexit__(
@@ -83,7 +84,7 @@ class HealthServer:
         while self._runners:
             await self._runners.pop().cleanup()
 
-    async def _listen(self, port: int, *routes: web.RouteDef) -> int:
+    async def _listen(self, name: str, port: int, *routes: web.RouteDef) -> int:
         app = web.Application()
         app.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -93,6 +94,8 @@ class HealthServer:
         # be another one for each version, and is for tests and demos.
         await web.TCPSite(runner, "127.0.0.1" if port == 0 else None, port).start()
         taken: int = runner.addresses[0][1]
+        with scope(**{f"{name}_url": f"http://127.0.0.1:{taken}"}):
+            logger.info("Serving %s on port %d", name, taken)
         return taken
 
     async def _answer_alive(self, _: web.Request) -> web.Response:
@@ -106,11 +109,8 @@ class HealthServer:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
 
-def _judged(checks: Mapping[str, Check]) -> web.Response:
-    said = {name: check() for name, check in checks.items()}
-    wrong = {name: words for name, words in said.items() if words is not None}
-    answer = {
-        "status": "failing" if wrong else "ok",
-        "checks": {name: words or "ok" for name, words in said.items()},
-    }
-    return web.json_response(answer, status=503 if wrong else 200)
+def _judged(checks: Checks) -> web.Response:
+    found = checks()
+    well = all(problem is None for problem in found.values())
+    body = {"ok": well, "checks": {name: problem or "ok" for name, problem in found.items()}}
+    return web.json_response(body, status=200 if well else 503)
