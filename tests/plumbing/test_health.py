@@ -19,7 +19,11 @@ HOST = "127.0.0.1"
 
 def server(metrics: Metrics | None = None, **checks: str | None) -> HealthServer:
     return HealthServer(
-        0, 0, metrics or Metrics(), alive=lambda: checks, ready=lambda: {"watch": "not listed yet"}
+        health_port=0,
+        metrics_port=0,
+        metrics=metrics or Metrics(),
+        alive={name: lambda words=words: words for name, words in checks.items()},
+        ready={"watch": lambda: "not listed yet"},
     )
 
 
@@ -68,8 +72,13 @@ async def test_what_is_wrong_is_named() -> None:
 
 async def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
     with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
-        health = HealthServer(0, port, Metrics(), alive=dict, ready=dict)
+        health = HealthServer(
+            health_port=0,
+            metrics_port=taken.getsockname()[1],
+            metrics=Metrics(),
+            alive={},
+            ready={},
+        )
         with pytest.raises(OSError, match="in use"):
             async with health:
                 pass

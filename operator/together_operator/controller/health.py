@@ -19,8 +19,8 @@ from together_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-Checks: TypeAlias = Callable[[], Mapping[str, str | None]]
-"""Names what is checked, with what is wrong about it, or None where it is well."""
+Checks: TypeAlias = Mapping[str, Callable[[], str | None]]
+"""What is checked, by name; each check says what is wrong, or None."""
 
 
 class HealthServer:
@@ -36,10 +36,10 @@ class HealthServer:
 
     def __init__(
         self,
+        *,
         health_port: int,
         metrics_port: int,
         metrics: Metrics,
-        *,
         alive: Checks,
         ready: Checks,
     ) -> None:
@@ -110,7 +110,7 @@ class HealthServer:
 
 
 def _judged(checks: Checks) -> web.Response:
-    found = checks()
+    found = {name: check() for name, check in checks.items()}
     well = all(problem is None for problem in found.values())
     body = {"ok": well, "checks": {name: problem or "ok" for name, problem in found.items()}}
     return web.json_response(body, status=200 if well else 503)
