@@ -15,6 +15,7 @@ from typing import Self, TypeAlias
 from aiohttp import web
 
 from together_operator.logs import scope
+from together_operator.logs import scope
 from together_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
