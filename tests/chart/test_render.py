@@ -14,6 +14,7 @@ import yaml
 
 from tests.support.chart import CHART, IMAGE, ROOT, HelmError, Object, render, run_helm
 from together_operator import __version__
+from together_operator.controller.identity import CONFIGMAP
 from together_operator.settings import Settings
 
 # One entry per way of using the chart; each is linted, rendered and shown to an API server.
@@ -376,7 +377,8 @@ def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
     }
     assert rules(objects, "Role", "together-operator-own") == {
         "/secrets": ["get", "list", "create", "update", "delete"],
-        "/configmaps": ["get", "create", "update"],
+        "/configmaps": ["create"],
+        f"/configmaps/{CONFIGMAP}": ["get", "update"],
     }
 
 
