@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -313,13 +314,14 @@ class OperatorProcess:
         eventually("the operator is ready", self.ready, within=60)
 
     def _port(self, what: str, before: int) -> str:
-        said = f"Serving {what} on port "
+        told = re.compile(rf"\b{what} on port (\d+)", re.IGNORECASE)
 
         def look() -> str | None:
             self._alive()
             for line in self.lines(before):
-                if str(line.get("message", "")).startswith(said):
-                    return f"http://127.0.0.1:{line['message'].removeprefix(said)}"
+                found = told.search(str(line.get("message", "")))
+                if found:
+                    return f"http://127.0.0.1:{found[1]}"
             return None
 
         return str(eventually(f"the operator tells its {what} port", look, within=60))
