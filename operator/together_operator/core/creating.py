@@ -281,9 +281,9 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
         return case.wait(reason, refusal.message)
     if reason in KEY_REFUSALS and case.observed.keys.user not in (None, operation.credential):
         return _attempt(case, *again)
-    rejection = case.memory.rejection
+    rejection = case.memory.rejection("create")
     at, count, asked = case.memory.born, 1, None
-    if rejection is not None and rejection.verb == "create":
+    if rejection is not None:
         at, count = rejection.at, rejection.count
         asked = rejection.what.retry_after if isinstance(rejection.what, Refused) else None
     due = at + case.backoff(count, asked)

@@ -182,8 +182,8 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
         return case.read(Get(credential, endpoint_id), Reason.DELETING, message)
     if endpoint.phase in (Phase.STOPPED, Phase.FAILED):
         return None
-    rejection = case.memory.rejection
-    if rejection is not None and rejection.verb == "stop":
+    rejection = case.memory.rejection("stop")
+    if rejection is not None:
         what = rejection.what
         asked = None if isinstance(what, Absent) else what.retry_after
         due = rejection.at + case.backoff(rejection.count, asked)
@@ -198,9 +198,9 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
                     due - case.now,
                 )
             return case.wait(what.reason, what.message, due - case.now, cause=what.reason)
-    sent = case.memory.sent
+    sent = case.memory.sent("stop")
     if endpoint.phase is Phase.STOPPING or (
-        sent is not None and sent.verb == "stop" and case.now < sent.at + case.timing.repeat
+        sent is not None and case.now < sent.at + case.timing.repeat
     ):
         return case.wait(Reason.DELETING, message, case.timing.repeat)
     return case.step(Stop(credential, endpoint_id, drift=False), Reason.DELETING, message)

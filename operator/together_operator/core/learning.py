@@ -75,6 +75,7 @@ Outcome = (
 )
 
 _SCANS_KEPT = 8
+_WRITES_KEPT = 16
 
 
 def notice(case: Case) -> Memory:
@@ -257,10 +258,19 @@ def _created(memory: Memory, step: Create, outcome: Outcome, now: float) -> Memo
 def _rejected(
     memory: Memory, verb: str, subject: str, what: Refused | Unavailable | Absent, now: float
 ) -> Memory:
-    old = memory.rejection
-    same = old is not None and old.verb == verb and (verb == "create" or old.subject == subject)
-    count = old.count + 1 if old is not None and same else 1
-    return replace(memory, rejection=Rejection(verb, subject, what, now, count))
+    # Attempts to create differ in their nonce and are still the same wish.
+    old = memory.rejection(verb, None if verb == "create" else subject)
+    count = old.count + 1 if old is not None else 1
+    kept = tuple(r for r in memory.rejections if r is not old)
+    new = Rejection(verb, subject, what, now, count)
+    return replace(memory, rejections=(*kept, new)[-_WRITES_KEPT:])
+
+
+def _accepted(memory: Memory, verb: str, subject: str, now: float) -> Memory:
+    others = tuple(s for s in memory.writes if (s.verb, s.subject) != (verb, subject))
+    rejections = tuple(r for r in memory.rejections if (r.verb, r.subject) != (verb, subject))
+    writes = (*others, Sent(verb, subject, now))[-_WRITES_KEPT:]
+    return replace(memory, writes=writes, rejections=rejections)
 
 
 def subject_of(case: Case, step: Step) -> tuple[str, str]:
@@ -299,11 +309,11 @@ def _written(
         memory = replace(memory, restarted_for=case.desired.restart_requested_at)
     if isinstance(step, Delete) and isinstance(outcome, Absent):
         memory = _read(memory, case, step.endpoint_id, outcome, now)
-        return replace(memory, sent=Sent(verb, subject, now), rejection=None)
+        return _accepted(memory, verb, subject, now)
     if not isinstance(outcome, Done):
         assert isinstance(outcome, Refused | Unavailable | Absent)  # noqa: S101
         return _rejected(memory, verb, subject, outcome, now)
-    memory = replace(memory, sent=Sent(verb, subject, now), rejection=None)
+    memory = _accepted(memory, verb, subject, now)
     if outcome.endpoint is not None and outcome.endpoint.id == case.record.endpoint_id:
         memory = replace(memory, seen=Seen(outcome.endpoint, now), details_at=now)
     return _acknowledged(memory, step)

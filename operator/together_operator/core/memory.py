@@ -140,8 +140,8 @@ class Memory:
         answered: Whether the model answered in this run of it.
         probed_at: When it was last asked.
         trouble: The read that had no answer.
-        rejection: The write that was not carried out.
-        sent: The latest write that was accepted.
+        rejections: Writes that were not carried out, the latest of each verb and subject.
+        writes: Writes that were accepted, the latest of each verb and subject.
         vetting: What a new key could see.
         owner_lives: Whether the uid that the annotation names lives, once looked up.
         queued_since: When the endpoint was first seen pending.
@@ -164,8 +164,8 @@ class Memory:
     answered: bool = False
     probed_at: float | None = None
     trouble: Trouble | None = None
-    rejection: Rejection | None = None
-    sent: Sent | None = None
+    rejections: tuple[Rejection, ...] = field(default=())
+    writes: tuple[Sent, ...] = field(default=())
     vetting: Vetting | None = None
     owner_lives: tuple[str, bool] | None = None
     queued_since: float | None = None
@@ -178,6 +178,21 @@ class Memory:
     def since(self, subject: str) -> float | None:
         """When this process first saw an unresolved thing."""
         return dict(self.first_sight).get(subject)
+
+    def rejection(self, verb: str, subject: str | None = None) -> Rejection | None:
+        """The latest write of a kind that was not carried out.
+
+        Args:
+            verb: The kind.
+            subject: What it was about; `None` for anything.
+        """
+        found = [r for r in self.rejections if r.verb == verb and subject in (None, r.subject)]
+        return found[-1] if found else None
+
+    def sent(self, verb: str, subject: str | None = None) -> Sent | None:
+        """The latest write of a kind that was accepted; arguments as for `rejection`."""
+        found = [s for s in self.writes if s.verb == verb and subject in (None, s.subject)]
+        return found[-1] if found else None
 
     def absence(self, endpoint_id: str) -> Absence | None:
         """What is known of an endpoint's absence."""

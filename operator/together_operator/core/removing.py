@@ -100,12 +100,8 @@ def remove(case: Case, endpoint_id: str, reason: Reason) -> Decision | None:
     message = f"Deleting {endpoint_id} at Together"
     if poll is None or poll.credential != credential:
         return case.read(List(credential, float("-inf")), reason, message)
-    rejection = memory.rejection
-    rejected = rejection is not None and (rejection.verb, rejection.subject) == (
-        "delete",
-        endpoint_id,
-    )
-    if rejected and rejection is not None and not isinstance(rejection.what, Absent):
+    rejection = memory.rejection("delete", endpoint_id)
+    if rejection is not None and not isinstance(rejection.what, Absent):
         retry = rejection.at + case.backoff(rejection.count, rejection.what.retry_after)
         if case.now < retry:
             return case.wait(
@@ -114,14 +110,11 @@ def remove(case: Case, endpoint_id: str, reason: Reason) -> Decision | None:
                 retry - case.now,
                 cause=rejection.what.reason,
             )
-    sent = memory.sent
-    deleted = sent is not None and (sent.verb, sent.subject) == ("delete", endpoint_id)
+    sent = memory.sent("delete", endpoint_id)
     absence = memory.absence(endpoint_id)
     if absence is None:
-        again = sent.at + case.timing.repeat if deleted and sent is not None else case.now
-        if case.now >= again:
+        if sent is None or case.now >= sent.at + case.timing.repeat:
             return case.step(Delete(credential, endpoint_id), reason, message)
-        assert sent is not None  # noqa: S101
         if poll.sent_at < sent.at:
             return case.read(List(credential, sent.at), reason, message)
         return case.wait(reason, f"{message}; it is still listed", case.timing.scan_gap)

@@ -83,8 +83,8 @@ def _finality(case: Case) -> str:
 
 
 def _stopped_by_others(case: Case, endpoint: Endpoint) -> Decision:
-    sent = case.memory.sent
-    if sent is not None and sent.verb == "start" and case.now < sent.at + case.timing.repeat:
+    sent = case.memory.sent("start")
+    if sent is not None and case.now < sent.at + case.timing.repeat:
         return case.wait(
             Reason.STARTING, f"Starting {endpoint.id}", sent.at + case.timing.repeat - case.now
         )

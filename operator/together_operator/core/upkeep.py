@@ -23,6 +23,7 @@ from together_operator.core.steps import (
     Stop,
     Update,
     Vet,
+    Wait,
 )
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
@@ -55,7 +56,16 @@ def upkeep(case: Case, endpoint_id: str) -> Decision:
             f"{endpoint_id} belongs to the TogetherEndpoint {case.observed.rival}, so it is left"
             " alone here. Delete this resource, which leaves the endpoint as it is",
         )
-    return _key(case, endpoint_id) or _picture(case, endpoint_id) or _work(case, endpoint_id)
+    key = _key(case, endpoint_id)
+    if key is not None and (case.credential is None or not isinstance(key.step, Wait)):
+        return key
+    decision = _picture(case, endpoint_id) or _work(case, endpoint_id)
+    if key is None or not isinstance(decision.step, Wait):
+        return decision
+    # What saves money is done with the held key; what a person has to know is the other key.
+    pauses = [step.after for step in (key.step, decision.step) if isinstance(step, Wait)]
+    after = min((pause for pause in pauses if pause is not None), default=None)
+    return Decision(Wait(after), key.situation)
 
 
 # -- the key -----------------------------------------------------------------------------------
@@ -242,7 +252,10 @@ def _write(case: Case, step: Step) -> Decision:
     assert endpoint is not None  # noqa: S101
     reason, message = _telling(case, step, endpoint)
     if _costs(case, step, endpoint):
-        if case.observed.keys.user is None:
+        keys = case.observed.keys
+        if keys.user is not None and keys.user != keys.held:
+            return case.as_before()
+        if keys.user is None:
             trouble = case.key_trouble
             cause = trouble.reason if trouble else Reason.SECRET_MISSING
             words = trouble.message if trouble else "The key is missing"
@@ -253,8 +266,8 @@ def _write(case: Case, step: Step) -> Decision:
     if refused is not None:
         return refused
     verb, subject = subject_of(case, step)
-    sent = case.memory.sent
-    if sent is not None and (sent.verb, sent.subject) == (verb, subject):
+    sent = case.memory.sent(verb, subject)
+    if sent is not None:
         due = sent.at + case.timing.repeat
         if case.now < due:
             told = f"{message}; Together accepted it and does not show it yet"
@@ -280,8 +293,8 @@ def _telling(case: Case, step: Step, endpoint: Endpoint) -> tuple[Reason, str]:
 def _refused(case: Case, step: Step) -> Decision | None:
     """What an earlier refusal of the same write means now."""
     verb, subject = subject_of(case, step)
-    rejection = case.memory.rejection
-    if rejection is None or (rejection.verb, rejection.subject) != (verb, subject):
+    rejection = case.memory.rejection(verb, subject)
+    if rejection is None:
         stalled = case.condition(ConditionType.STALLED)
         if (
             stalled is not None
@@ -291,8 +304,8 @@ def _refused(case: Case, step: Step) -> Decision | None:
             and not case.asked_again
             and not (case.restart_asked and isinstance(step, Start))
             and not isinstance(step, Stop)
-            and rejection is None
-            and case.memory.sent is None
+            and not case.memory.rejections
+            and not case.memory.writes
         ):
             return case.wait(Reason(stalled.reason), stalled.message)
         return None
