@@ -76,6 +76,7 @@ Outcome = (
 
 _SCANS_KEPT = 8
 _WRITES_KEPT = 16
+_KINDS = {"start": ("start", "stop"), "stop": ("start", "stop"), "update": ("update",)}
 
 
 def notice(case: Case) -> Memory:
@@ -267,9 +268,16 @@ def _rejected(
 
 
 def _accepted(memory: Memory, verb: str, subject: str, now: float) -> Memory:
-    others = tuple(s for s in memory.writes if (s.verb, s.subject) != (verb, subject))
-    rejections = tuple(r for r in memory.rejections if (r.verb, r.subject) != (verb, subject))
-    writes = (*others, Sent(verb, subject, now))[-_WRITES_KEPT:]
+    # A later write of the same kind makes the earlier one history: what was started may be stopped
+    # again at once. Only deletions of several endpoints stand beside each other.
+    def superseded(other: Sent | Rejection) -> bool:
+        if verb == "delete":
+            return (other.verb, other.subject) == (verb, subject)
+        return other.verb in _KINDS[verb]
+
+    writes = tuple(s for s in memory.writes if not superseded(s))
+    rejections = tuple(r for r in memory.rejections if not superseded(r))
+    writes = (*writes, Sent(verb, subject, now))[-_WRITES_KEPT:]
     return replace(memory, writes=writes, rejections=rejections)
 
 
