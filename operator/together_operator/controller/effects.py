@@ -6,6 +6,7 @@ core to learn from; nothing is decided here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,7 @@ class Effects:
         keys: All keys.
         roster: Which resources there are.
         clocks: The clocks.
+        namespaces: The namespaces that are served; empty for all.
     """
 
     kube: Kube
@@ -65,6 +67,7 @@ class Effects:
     keys: KeyRing
     roster: Roster
     clocks: Clocks
+    namespaces: Sequence[str]
 
     async def remote(self, case: Case, step: Step) -> Outcome:
         """Carry out a step at Together.
@@ -168,8 +171,11 @@ class Effects:
         )
 
     async def owner_lives(self, step: FindOwner) -> bool:
-        """Look for a resource by uid, in the cluster itself and not in what is remembered."""
-        async for body in self.kube.list_endpoints():
+        """Look for a resource by uid, in the cluster itself and not in what is remembered.
+
+        One that lives where the operator may not look counts as gone: then a person is asked.
+        """
+        async for body in self.kube.list_endpoints(self.namespaces):
             if body["metadata"]["uid"] == step.uid:
                 return True
         return False

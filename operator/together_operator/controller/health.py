@@ -8,6 +8,7 @@ for `helm install --wait`.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -15,13 +16,16 @@ from typing import Self, TypeAlias
 from aiohttp import web
 
 from together_operator.logs import scope
-from together_operator.logs import scope
 from together_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
 Checks: TypeAlias = Mapping[str, Callable[[], str | None]]
 """What is checked, by name; each check says what is wrong, or None."""
+
+
+class PortTakenError(Exception):
+    """A port cannot be listened on; the text names its flag."""
 
 
 class HealthServer:
@@ -55,7 +59,7 @@ class HealthServer:
         """Begin to listen; afterwards the ports are those really taken.
 
         Raises:
-            OSError: A port is taken by somebody else.
+            PortTakenError: A port cannot be listened on.
         """
         try:
             self.health_port = await self._listen(
@@ -93,7 +97,11 @@ class HealthServer:
         self._runners.append(runner)
         # The kubelet and Prometheus come from outside, of either IP version. A free port would
         # be another one for each version, and is for tests and demos.
-        await web.TCPSite(runner, "127.0.0.1" if port == 0 else None, port).start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1" if port == 0 else None, port).start()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise PortTakenError(f"--{name}-port {port}: {reason}") from None
         taken: int = runner.addresses[0][1]
         with scope(**{f"{name}_url": f"http://127.0.0.1:{taken}"}):
             logger.info("Serving %s on port %d", name, taken)

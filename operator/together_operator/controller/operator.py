@@ -263,7 +263,7 @@ async def _operator(settings: Settings, kube: Kube, metrics: Metrics) -> AsyncIt
     def enqueue(key: Key, trigger: str) -> None:
         queue.add(key, trigger, _LANES[trigger])
 
-    effects = Effects(kube, cluster, accounts, keys, roster, clocks)
+    effects = Effects(kube, cluster, accounts, keys, roster, clocks, settings.namespaces)
     poller = Poller(
         accounts, keys, roster, metrics, clocks, enqueue,
         settings.poll_interval, settings.poll_interval_transition,

@@ -14,7 +14,7 @@ from together_operator.core.steps import Create, Decision, KeepKey, List, Prepar
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Done, Endpoint, Order, Refused
-from together_operator.resource.spec import State
+from together_operator.resource.spec import Api, State
 from together_operator.resource.status import (
     Applied,
     Operation,
@@ -164,6 +164,12 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
         return case.wait(
             Reason.SUSPENDED,
             "Nothing is created while spec.suspend is true",
+        )
+    if desired.spec.api not in (Api.AUTO, observed.api):
+        return case.wait(
+            Reason.UNSUPPORTED,
+            f"spec.api is {desired.spec.api.value}, for which this version of the operator has no"
+            f" driver; nothing was ordered. Set spec.api to {observed.api.value} or Auto",
         )
     if user is None:
         trouble = case.key_trouble

@@ -114,7 +114,8 @@ def _pending(case: Case, endpoint: Endpoint) -> Decision:
             f"Together has queued {endpoint.id} until {endpoint.hardware} is available; nothing"
             " is billed meanwhile. Fewer spec.autoscaling.minReplicas may start sooner",
         )
-    return case.wait(Reason.CREATING, f"Together is preparing {endpoint.id}", due - case.now)
+    reason = Reason.CREATING if case.present_reason in _NEW else Reason.STARTING
+    return case.wait(reason, f"Together is preparing {endpoint.id}", due - case.now)
 
 
 def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:

@@ -25,8 +25,8 @@ _ADVICE: Final = {
     Kind.V1_CLOSED: _Advice(
         Reason.V1_CLOSED,
         "Together has closed API v1 for creating and restarting endpoints on this account; no"
-        " setting of the endpoint changes that. Set spec.api to V2 or Auto, or ask Together to open"
-        " v1 for the account.",
+        " setting of the endpoint changes that, and this version of the operator has no driver for"
+        " API v2 yet. Use the key of an account that still has v1.",
     ),
     Kind.BLOCKED: _Advice(
         Reason.FORBIDDEN,

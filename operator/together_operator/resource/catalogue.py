@@ -105,7 +105,7 @@ REASONS: Final[dict[Reason, Explanation]] = {
     ),
     Reason.V1_CLOSED: Explanation(
         "API v1 is closed for this account: Together neither creates nor starts endpoints there.",
-        "Set `spec.api` to `Auto` or `V2`, or use the key of an account that still has v1.",
+        "Use the key of an account that still has v1. This version has no driver for API v2 yet.",
     ),
     Reason.INVALID_MODEL: Explanation(
         "Together does not know the model, or does not offer it on dedicated hardware.",
@@ -158,7 +158,8 @@ REASONS: Final[dict[Reason, Explanation]] = {
     Reason.ATTEMPTS_EXHAUSTED: Explanation(
         "Several requests to create the endpoint got no clear answer, and none took effect. The"
         " operator sends no further one, and goes on looking.",
-        "Check Together's status page; then delete this resource and apply it again.",
+        f"Check Together's status page and the account; then set the annotation `{CLAIM}` to the ID of"
+        " an endpoint that a request made after all, or to `none` to try again.",
     ),
     Reason.INCONCLUSIVE_SCAN: Explanation(
         "After an unclear answer the operator cannot tell whether a new endpoint at Together is"

@@ -93,8 +93,6 @@ class Autoscaling(Part):
 class SecretKeyRef(Part):
     """A key of a Secret in the same namespace."""
 
-    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
-
     name: ObjectName
     """Name of the Secret."""
 
