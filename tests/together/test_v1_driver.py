@@ -230,7 +230,12 @@ class TestCreate:
     @pytest.mark.parametrize(
         ("answer", "reason", "retryable", "advice"),
         [
-            (nested(403, "Closed", CLOSED), Reason.V1_CLOSED, False, "spec.api"),
+            (
+                nested(403, "Closed", CLOSED),
+                Reason.V1_CLOSED,
+                False,
+                "an account that still has v1",
+            ),
             (nested(404, "x", param="model"), Reason.INVALID_MODEL, False, "spec.model"),
             (nested(404, "x"), Reason.INVALID_MODEL, False, "spec.hardware"),
             (nested(400, "x", param="hardware"), Reason.INVALID_HARDWARE, False, "spec.hardware"),

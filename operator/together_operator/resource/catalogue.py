@@ -158,8 +158,8 @@ REASONS: Final[dict[Reason, Explanation]] = {
     Reason.ATTEMPTS_EXHAUSTED: Explanation(
         "Several requests to create the endpoint got no clear answer, and none took effect. The"
         " operator sends no further one, and goes on looking.",
-        f"Check Together's status page and the account; then set the annotation `{CLAIM}` to the ID of"
-        " an endpoint that a request made after all, or to `none` to try again.",
+        f"Check Together's status page and the account; then set the annotation `{CLAIM}` to the"
+        " ID of an endpoint that a request made after all, or to `none` to try again.",
     ),
     Reason.INCONCLUSIVE_SCAN: Explanation(
         "After an unclear answer the operator cannot tell whether a new endpoint at Together is"
