@@ -298,9 +298,8 @@ class OperatorProcess:
             *self._flags,
         ]  # fmt: skip
 
-    def start(self, *flags: str) -> None:
-        """Start it, and wait until it is ready."""
-        before = self.log.stat().st_size if self.log.exists() else 0
+    def launch(self, *flags: str) -> None:
+        """Start it, without waiting for anything."""
         process = self._supervisor.start(
             "operator",
             [*self.command(), *flags],
@@ -309,6 +308,11 @@ class OperatorProcess:
             log=self.log,
         )
         self.pid = process.pid
+
+    def start(self, *flags: str) -> None:
+        """Start it, and wait until it is ready."""
+        before = self.log.stat().st_size if self.log.exists() else 0
+        self.launch(*flags)
         self.health = self._port("health", before)
         self._metrics = self._port("metrics", before)
         eventually("the operator is ready", self.ready, within=60)
