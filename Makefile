@@ -9,7 +9,7 @@ API    ?= Auto
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-argocd check bench crd chart lock clean
+.PHONY: help setup demo test test-argocd check bench crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: $(STAMP)  ## Measure; prints a table and JSON
 crd: $(STAMP)  ## Generate crds/ and the chart's copy from the models
 	$(BIN)/together-operator crd --output crds
 	cp crds/together-operator.io_togetherendpoints.yaml deploy/helm/together-operator/files/crd.yaml
+
+docs: $(STAMP)  ## Renew the parts of README.md that are made from the code
+	$(BIN)/python -m tests.docs.reference
 
 chart: $(STAMP)  ## Renew the table of values in the chart's README
 	$(BIN)/python deploy/helm/document.py
