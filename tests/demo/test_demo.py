@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.controlplane.machine import eventually
 from tests.demo.performance import PERSONS_KEY, Performance, performing
 from together_local.cluster.binaries import Binaries
 from together_local.cluster.processes import recorded
 from together_local.demo.shell import API_KEY
+from together_local.simulator import AdminClient
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -162,6 +164,21 @@ def test_it_shows_why_it_failed(tmp_path: Path) -> None:
     assert re.search(r"^Ready +False +Creating ", performance.said, re.MULTILINE)
     assert chapter(performance.said, "The end of the operator's log").strip()
     assert "Error: The operator ended by itself" in chapter(performance.said, "The demo failed")
+    performance.left_nothing()
+
+
+def test_a_failure_at_together_is_told_at_once(tmp_path: Path) -> None:
+    with performing(tmp_path, "--speed", "1") as performance:
+        performance.until("mixtral +False +Creating")
+        url = re.search(r"simulated Together at (\S+)/v1", performance.said)
+        assert url is not None
+        admin = AdminClient(url[1])
+        eventually(lambda: len(admin.live()) == 1, "the endpoint exists")
+        admin.force(admin.live()[0]["id"], state="ERROR")
+        admin.close()
+        assert performance.end() == 1
+    assert re.search(r"^Stalled +True +EndpointFailed ", performance.said, re.MULTILINE)
+    assert "tep/mixtral is stalled: " in chapter(performance.said, "The demo failed")
     performance.left_nothing()
 
 

@@ -133,6 +133,8 @@ def _start_operator(
     screen.command(f"{shlex.join(command)} &")
     log = folder / "operator.log"
     command[0] = str(folder / "bin" / command[0])
+    # Killed, it could not remove its own temporary files.
+    env = {**env, "TMPDIR": str(folder)}
     process = supervisor.start("operator", command, env=env, cwd=folder, log=log)
     return process, log
 

@@ -99,10 +99,13 @@ class Tour:
             "Renamed: the same endpoint goes on serving",
             self._patch('{"spec":{"displayName":"Chat for support"}}'),
         )
-        self._change(
+        path = '{.status.displayName}{"\\n"}{.status.endpointID}'
+        self._shell.run(f"kubectl get tep {self._name} -o jsonpath='{path}'")
+        message = self._change(
             "Stopped: no replica, no cost, and still Ready, because that is what was asked for",
             self._patch('{"spec":{"state":"Stopped"}}'),
         )
+        self._screen.say(message)
         self._change("Started again", self._patch('{"spec":{"state":"Started"}}'))
 
     def events(self) -> None:
@@ -167,7 +170,7 @@ class Tour:
     def _patch(self, patch: str) -> str:
         return f"kubectl patch tep {self._name} --type=merge -p '{patch}'"
 
-    def _change(self, title: str, command: str) -> None:
+    def _change(self, title: str, command: str) -> str:
         self._screen.chapter(title)
         with self._shell.watch(f"kubectl get tep {self._name} --watch") as watch:
             watch.shows(self._name)
@@ -175,4 +178,4 @@ class Tour:
             with self._screen.waiting("Together carries it out"):
                 ready = self._endpoint.until("Ready", self._patience)
             watch.shows("True", ready["reason"])
-        self._screen.say(ready["message"])
+        return str(ready["message"])
