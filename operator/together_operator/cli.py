@@ -17,9 +17,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from together_operator import __version__, logs
-from together_operator.flags import env_name, flag_name, flags
+from together_operator.flags import InvalidSettings, flag_name, flags, rows
 from together_operator.resource import crd as definition
-from together_operator.settings import InvalidSettings, Settings
+from together_operator.settings import API_KEY_VARIABLE, PREFIX, Settings
 
 _COMMANDS: Final = "together_operator.commands"
 _LOCAL: Final = {
@@ -47,11 +47,8 @@ def _fail(message: str, code: int = 1) -> typer.Exit:
 
 
 def _run(**given: Any) -> None:
-    """Run the operator until it is told to stop.
-
-    Each flag can be given as an environment variable too; the flag wins.
-    """
     from together_operator.controller import operator
+    from together_operator.controller.health import PortTakenError
     from together_operator.controller.kube_errors import KubeError
     from together_operator.handlers import watch
     from together_operator.together import ConfigurationError
@@ -64,14 +61,15 @@ def _run(**given: Any) -> None:
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(operator.run(settings, watch))
-    except (KubeError, ConfigurationError) as error:
+    except (KubeError, ConfigurationError, PortTakenError) as error:
         raise _fail(f"The operator cannot run: {error}") from None
 
 
 def _signature() -> inspect.Signature:
     """The parameters of `run`: one option for each setting."""
     parameters = []
-    for field, flag in flags(Settings).items():
+    defaults = (row.default for row in rows(Settings))
+    for (field, flag), default in zip(flags(Settings).items(), defaults, strict=True):
         name = flag_name(Settings, field)
         annotation = Settings.model_fields[field].annotation
         switch = annotation is bool
@@ -79,9 +77,10 @@ def _signature() -> inspect.Signature:
         kind: Any = bool | None if switch else list[str] | None if several else str | None
         option = typer.Option(
             f"{name}/--no-{name[2:]}" if switch else name,
-            help=f"{flag.meaning} [env: {env_name(Settings, field)}]",
+            help=f"{flag.meaning} (default: {default})",
             metavar=flag.metavar or None,
             show_default=False,
+            rich_help_panel=flag.panel,
         )
         parameters.append(
             inspect.Parameter(
@@ -96,7 +95,13 @@ def _signature() -> inspect.Signature:
 
 _run.__signature__ = _signature()  # type: ignore[attr-defined]
 _run.__annotations__ = {p.name: p.annotation for p in _signature().parameters.values()}
-app.command("run")(_run)
+app.command(
+    "run",
+    help="Run the operator until it is told to stop.\n\n"
+    f"Each flag can be given as an environment variable too, {PREFIX}WORKERS for --workers, and "
+    "a list with commas; the flag wins. The operator's own API key comes from "
+    f"{API_KEY_VARIABLE} or a file: process lists show flags.",
+)(_run)
 
 
 # -- crd and version -----------------------------------------------------------------------------
@@ -142,14 +147,20 @@ def _missing(name: str) -> None:
             _WRONG_USE,
         )
 
-    absent.__doc__ = f"{_LOCAL[name]} (needs the extra [local])"
-    app.command(name)(absent)
+    app.command(
+        name,
+        help=f"{_LOCAL[name]} Not installed here: it comes with the extra `local`.",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )(absent)
 
 
 def _load(entry: EntryPoint) -> None:
     try:
         command = entry.load()
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("together_local", "together_operator"):
+            raise
         _missing(entry.name)
         return
     if isinstance(command, typer.Typer):

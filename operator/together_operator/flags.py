@@ -5,9 +5,11 @@ It derives from the settings model alone, so that help text, README and behaviou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
 
@@ -20,12 +22,30 @@ class Flag:
         metavar: What to write after the flag; empty for a switch.
         name: The flag's name where it is not the field's.
         default: Words for a default that is not a plain value.
+        panel: The group it is shown in.
     """
 
     meaning: str
     metavar: str = ""
     name: str = ""
     default: str = ""
+    panel: str = ""
+
+
+class InvalidSettings(ValueError):  # noqa: N818 - said to a person, not handled by a caller
+    """The program cannot start with these settings.
+
+    Args:
+        model: The settings.
+        details: What pydantic found.
+
+    Attributes:
+        problems: One line for each setting that is wrong; no secret in them.
+    """
+
+    def __init__(self, model: type[BaseSettings], details: Iterable[ErrorDetails]) -> None:
+        self.problems = tuple(_problem(model, detail) for detail in details)
+        super().__init__("\n".join(self.problems))
 
 
 class Row(NamedTuple):
@@ -72,3 +92,17 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _problem(model: type[BaseSettings], detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    message = message.replace("String should", "must", 1)
+    place = next((str(part) for part in detail["loc"]), "")
+    fields = {env_name(model, field).lower(): field for field in flags(model)}
+    field = fields.get(place.lower(), place)
+    if field not in flags(model):
+        return message
+    given = detail.get("input")
+    if detail["type"] != "value_error" and isinstance(given, str | int | float):
+        message = f"{message}, not {given!r}"
+    return f"{flag_name(model, field)} ({env_name(model, field)}): {message}"

@@ -16,9 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final, TextIO
-
-from together_operator.settings import LogFormat, LogLevel
 
 REDACTED: Final = "[redacted]"
 
@@ -31,6 +30,22 @@ _QUIET: Final = ("httpx", "httpcore", "aiohttp.access")
 _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
 _secrets: tuple[str, ...] = ()
 _lock = threading.Lock()
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 def register_secret(secret: str) -> None:

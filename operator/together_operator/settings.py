@@ -7,7 +7,7 @@ from the one class here, so that they cannot disagree.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -25,10 +25,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from together_operator.flags import Flag, Row, env_name, flag_name, flags, rows
+from together_operator.flags import Flag, InvalidSettings, Row, rows
+from together_operator.logs import LogFormat, LogLevel
 from together_operator.resource.spec import Api
 
 PREFIX: Final = "TOGETHER_OPERATOR_"
@@ -44,34 +44,6 @@ class Probe(StrEnum):
 
     REQUEST = "Request"
     STATE = "State"
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class LogLevel(StrEnum):
-    """The least important lines that are logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class InvalidSettings(ValueError):  # noqa: N818 - said to a person, not handled by a caller
-    """The operator cannot start with these settings.
-
-    Attributes:
-        problems: One line for each setting that is wrong; no secret in them.
-    """
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
 
 
 def _split(value: Any) -> Any:
@@ -116,6 +88,7 @@ class Settings(BaseSettings):
             "Kubeconfig of the cluster.",
             "PATH",
             default="the pod's service account, else KUBECONFIG, else ~/.kube/config",
+            panel="Cluster",
         ),
     ] = None
     namespaces: Annotated[
@@ -125,6 +98,7 @@ class Settings(BaseSettings):
             "NS",
             name="namespace",
             default="the whole cluster",
+            panel="Cluster",
         ),
         Field(validation_alias=AliasChoices(f"{PREFIX}NAMESPACE")),
     ] = ()
@@ -134,6 +108,7 @@ class Settings(BaseSettings):
             "Namespace of the operator's own objects, among them the copies of keys in use.",
             "NS",
             default="the pod's own, else together-operator",
+            panel="Cluster",
         ),
         Field(default_factory=_own_namespace),
     ]
@@ -144,11 +119,17 @@ class Settings(BaseSettings):
             "Set it once: a later change is refused.",
             "ID",
             default="the uid of the namespace kube-system",
+            panel="Cluster",
         ),
         Field(min_length=1, max_length=253),
     ] = None
     base_url: Annotated[
-        str, Flag("Together's API, with the version: …/v1. The v2 API is its sibling.", "URL")
+        str,
+        Flag(
+            "Together's API, with the version: …/v1. The v2 API is its sibling.",
+            "URL",
+            panel="Together",
+        ),
     ] = "https://api.together.ai/v1"
     ca_file: Annotated[
         Path | None,
@@ -156,6 +137,7 @@ class Settings(BaseSettings):
             "File with the certificate authorities (PEM) that Together's API is checked against.",
             "PATH",
             default="those of the system",
+            panel="Together",
         ),
     ] = None
     api_key_file: Annotated[
@@ -165,6 +147,7 @@ class Settings(BaseSettings):
             "read again when it changes.",
             "PATH",
             default="none",
+            panel="Together",
         ),
     ] = None
     default_key_namespaces: Annotated[
@@ -173,39 +156,61 @@ class Settings(BaseSettings):
             "Namespace whose resources may use the operator's own key; repeat for several.",
             "NS",
             default="none",
+            panel="Together",
         ),
     ] = ()
     first_api: Annotated[
-        Api, Flag("The generation of the API that `api: Auto` tries first.", "V1|V2")
+        Api,
+        Flag(
+            "The generation of the API, V1 or V2, that `api: Auto` tries first.",
+            "API",
+            panel="Together",
+        ),
     ] = Api.V1
     probe: Annotated[
         Probe,
         Flag(
             "How it is found out that an endpoint answers: Request sends one minimal inference "
             "request after each start, State trusts the state that Together reports.",
-            "Request|State",
+            "HOW",
+            panel="Together",
         ),
     ] = Probe.REQUEST
     poll_interval: Annotated[
-        Seconds, Flag("Seconds between two looks at Together while nothing changes.", "SECONDS")
+        Seconds,
+        Flag(
+            "Seconds between two looks at Together while nothing changes.", "SECONDS", panel="Pace"
+        ),
     ] = 30.0
     poll_interval_transition: Annotated[
         Seconds,
-        Flag("Seconds between two looks while an endpoint starts, stops or scales.", "SECONDS"),
+        Flag(
+            "Seconds between two looks while an endpoint starts, stops or scales.",
+            "SECONDS",
+            panel="Pace",
+        ),
     ] = 5.0
     drift_interval: Annotated[
         FiniteFloat,
-        Flag("Seconds between two comparisons of an endpoint's name and bounds.", "SECONDS"),
+        Flag(
+            "Seconds between two comparisons of an endpoint's name and bounds.",
+            "SECONDS",
+            panel="Pace",
+        ),
         Field(ge=1),
     ] = 3600.0
     time_scale: Annotated[
         FiniteFloat,
-        Flag("Divides the waits of the create protocol; for tests and demos only.", "FACTOR"),
+        Flag(
+            "Divides the waits of the create protocol; for tests and demos only.",
+            "FACTOR",
+            panel="Pace",
+        ),
         Field(ge=1, le=1000),
     ] = 1.0
     workers: Annotated[
         int,
-        Flag("How many resources are worked on at the same time.", "N"),
+        Flag("How many resources are worked on at the same time.", "N", panel="Pace"),
         Field(ge=1, le=256),
     ] = 16
     allowed_hardware: Annotated[
@@ -214,11 +219,17 @@ class Settings(BaseSettings):
             "Hardware that may be bought; repeat for several. Anything else is refused.",
             "ID",
             default="all",
+            panel="Limits",
         ),
     ] = ()
     max_replicas: Annotated[
         int | None,
-        Flag("Largest `maxReplicas` that a resource may ask for.", "N", default="no limit"),
+        Flag(
+            "Largest `maxReplicas` that a resource may ask for.",
+            "N",
+            default="no limit",
+            panel="Limits",
+        ),
         Field(ge=1),
     ] = None
     max_price_per_hour: Annotated[
@@ -228,25 +239,43 @@ class Settings(BaseSettings):
             "price is refused.",
             "USD",
             default="no limit",
+            panel="Limits",
         ),
         Field(gt=0),
     ] = None
     leader_elect: Annotated[
         bool,
         Flag(
-            "Elect a leader among several replicas. This version has no election: run one replica."
+            "Elect a leader among several replicas. This version has no election: run one replica.",
+            panel="Availability",
         ),
     ] = False
     health_port: Annotated[
-        Port, Flag("Port of /healthz and /readyz; 0 takes a free local one and logs it.", "PORT")
+        Port,
+        Flag(
+            "Port of /healthz and /readyz; 0 takes a free local one and logs it.",
+            "PORT",
+            panel="Health and logs",
+        ),
     ] = 8080
     metrics_port: Annotated[
         Port,
-        Flag("Port of /metrics; 0 takes a free local one and logs it.", "PORT"),
+        Flag(
+            "Port of /metrics; 0 takes a free local one and logs it.",
+            "PORT",
+            panel="Health and logs",
+        ),
     ] = 9090
-    log_format: Annotated[LogFormat, Flag("How log lines look.", "text|json")] = LogFormat.TEXT
+    log_format: Annotated[
+        LogFormat, Flag("How log lines look: text or json.", "FORMAT", panel="Health and logs")
+    ] = LogFormat.TEXT
     log_level: Annotated[
-        LogLevel, Flag("The least important lines logged.", "debug|info|warning|error")
+        LogLevel,
+        Flag(
+            "The least important lines logged: debug, info, warning or error.",
+            "LEVEL",
+            panel="Health and logs",
+        ),
     ] = LogLevel.INFO
     api_key: Annotated[
         SecretStr | None, Field(validation_alias=AliasChoices(API_KEY_VARIABLE), repr=False)
@@ -266,7 +295,7 @@ class Settings(BaseSettings):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise InvalidSettings(_problem(detail) for detail in error.errors()) from None
+            raise InvalidSettings(cls, error.errors()) from None
 
     @property
     def operator_key(self) -> SecretStr | None:
@@ -369,17 +398,3 @@ def table() -> list[Row]:
     """The documentation of every setting, one row each."""
     key = "The operator's own Together API key; it has no flag: process lists would show it."
     return [*rows(Settings), Row("", API_KEY_VARIABLE, "none", key)]
-
-
-def _problem(detail: ErrorDetails) -> str:
-    message = detail["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-    message = message.replace("String should", "must", 1)
-    place = next((str(part) for part in detail["loc"]), "")
-    fields = {env_name(Settings, field).lower(): field for field in flags(Settings)}
-    field = fields.get(place.lower(), place)
-    if field not in flags(Settings):
-        return message
-    given = detail.get("input")
-    if detail["type"] != "value_error" and isinstance(given, str | int | float):
-        message = f"{message}, not {given!r}"
-    return f"{flag_name(Settings, field)} ({env_name(Settings, field)}): {message}"

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from together_operator import __version__
-from together_operator.controller.health import HealthServer
+from together_operator.controller.health import HealthServer, PortTakenError
 from together_operator.metrics import Metrics
 
 HOST = "127.0.0.1"
@@ -79,7 +79,7 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
             alive={},
             ready={},
         )
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(PortTakenError, match=r"--metrics-port \d+: Address already in use"):
             async with health:
                 pass
         with pytest.raises(aiohttp.ClientConnectionError):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from together_operator import logs
-from together_operator.settings import LogFormat, LogLevel
+from together_operator.logs import LogFormat, LogLevel
 
 SECRET = 'sk-"quoted"-not-a-real-key-äöü'
 logger = logging.getLogger("together_operator.test")
@@ -160,8 +160,9 @@ def test_what_ends_a_thread_or_the_process_is_logged_without_the_key(configure: 
     assert "RuntimeError" in text.getvalue()
     assert SECRET not in text.getvalue()
     program = (
-        "from together_operator import logs; from together_operator.settings import *;"
-        "logs.configure(LogFormat.TEXT, LogLevel.INFO); logs.register_secret('a-secret-text');"
+        "from together_operator import logs;"
+        "logs.configure(logs.LogFormat.TEXT, logs.LogLevel.INFO);"
+        "logs.register_secret('a-secret-text');"
         "raise RuntimeError('a-secret-' + 'text')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

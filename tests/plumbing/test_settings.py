@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from together_operator import settings as module
-from together_operator.flags import env_name, flag_name, flags
+from together_operator.flags import InvalidSettings, env_name, flag_name, flags
+from together_operator.logs import LogFormat, LogLevel
 from together_operator.resource.spec import Api
 from together_operator.settings import (
-    InvalidSettings,
-    LogFormat,
-    LogLevel,
     Probe,
     Settings,
     table,
