@@ -274,15 +274,18 @@ class Case:
         message = ready.message if ready is not None else "Looking at Together"
         return Decision(Wait(after), Situation(self.present_reason, message, keep=True))
 
-    def step(self, step: Step, reason: Reason, message: str) -> Decision:
+    def step(
+        self, step: Step, reason: Reason, message: str, *, cause: Reason | None = None
+    ) -> Decision:
         """Something to do.
 
         Args:
             step: The step.
             reason: The one word for the situation meanwhile.
             message: What is being done.
+            cause: What is wrong with the connection to Together.
         """
-        return Decision(step, Situation(reason, message))
+        return Decision(step, Situation(reason, message, cause=cause))
 
     def read(self, step: Step, reason: Reason, message: str) -> Decision:
         """Look, unless looking has just failed: then wait, a little longer each time.

@@ -62,10 +62,18 @@ def write_down(case: Case) -> Decision | None:
                 update={"phase": OperationPhase.REFUSED, "refusal": refusal}
             )
             return case.step(
-                Record(case.record.model_copy(update={"operation": refused})), reason, message
+                Record(case.record.model_copy(update={"operation": refused})),
+                reason,
+                message,
+                cause=_cause(reason),
             )
         case _:
             return None
+
+
+def _cause(reason: Reason) -> Reason | None:
+    """What a refusal says about the connection: some are about the key, not the order."""
+    return reason if reason in KEY_REFUSALS else None
 
 
 def create(case: Case) -> Decision:
@@ -198,11 +206,21 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
     )
     if open_ and case.operation is not None:
         operation = operation.model_copy(update={"date": case.operation.date})
-    return case.step(
-        Record(case.record.model_copy(update={"operation": operation})),
-        Reason.CREATING,
-        "Ordering the endpoint from Together",
-    )
+    return _ordering(case, Record(case.record.model_copy(update={"operation": operation})))
+
+
+def _ordering(case: Case, step: Record) -> Decision:
+    """Order the endpoint; what refused the last attempt is told until an answer says otherwise.
+
+    Otherwise the words would go to and fro with each attempt, and how long a key has been refused
+    could not be told.
+    """
+    refusal = case.operation.refusal if case.operation else None
+    same = refusal is not None and refusal.generation == case.desired.generation
+    if refusal is not None and same and refusal.reason in PASSING and not case.asked_again:
+        reason = Reason(refusal.reason)
+        return case.step(step, reason, refusal.message, cause=_cause(reason))
+    return case.step(step, Reason.CREATING, "Ordering the endpoint from Together")
 
 
 def _operation(case: Case, nonce: str) -> Operation:
@@ -295,5 +313,4 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     due = at + case.backoff(count, asked)
     if case.now >= due:
         return _attempt(case, *again)
-    cause = reason if reason in KEY_REFUSALS else None
-    return case.wait(reason, refusal.message, due - case.now, cause=cause)
+    return case.wait(reason, refusal.message, due - case.now, cause=_cause(reason))
