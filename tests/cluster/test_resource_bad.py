@@ -23,13 +23,13 @@ EXPECT = "# expect: "
 EXPECT_CONDITION = "# expect-condition: "
 
 
-def _expected(path: Path, prefix: str) -> list[str]:
+def expected(path: Path, prefix: str) -> list[str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
-REFUSED = [path for path in BAD if _expected(path, EXPECT)]
-REPORTED = [path for path in BAD if _expected(path, EXPECT_CONDITION)]
+REFUSED = [path for path in BAD if expected(path, EXPECT)]
+REPORTED = [path for path in BAD if expected(path, EXPECT_CONDITION)]
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,14 @@ def test_every_file_says_what_to_expect() -> None:
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
 def test_refused_with_its_message(empty: Resources, path: Path) -> None:
     said = empty.refused("apply", "-f", str(path))
-    for fragment in _expected(path, EXPECT):
+    for fragment in expected(path, EXPECT):
         assert fragment in said
     assert empty.run("get", "tep", "-o", "name").stdout == ""
 
 
 @pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)
 def test_accepted_and_left_to_the_operator(resources: Resources, path: Path) -> None:
-    (reason,) = _expected(path, EXPECT_CONDITION)
+    (reason,) = expected(path, EXPECT_CONDITION)
     assert reason in set(Reason)
     resources.run("apply", "-f", str(path))
     assert TogetherEndpoint.parse(resources.read(path.stem)).spec.model
