@@ -1,0 +1,1 @@
+"""The core, driven through a world that plays everything around it."""

@@ -1,0 +1,390 @@
+"""What people, clusters and Together may do at any moment: the moves of the world's opponents.
+
+Each has a name and a guard, so that a script can be a list of names, and a search can ask which
+moves there are. Faults that the protocol does not assume (an effect later than its bound, two bad
+LISTs in a row) are not among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.spec import Autoscaling, DeletionPolicy, State
+
+from .judge import Violation
+from .together_model import BAD_HARDWARE, Machine
+from .world import HARDWARE, UID, World
+
+DEADLINE = 3600.0
+"""Seconds within which everything has settled once faults have ended: three attempts, each with
+its settle time and two polls, and the longest back-off twice."""
+
+QUESTIONS = {
+    Reason.INCONCLUSIVE_SCAN,
+    Reason.ATTEMPTS_EXHAUSTED,
+    Reason.MARKERS_LOST,
+    Reason.CREDENTIAL_MISMATCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One move.
+
+    Attributes:
+        run: Makes it.
+        may: Whether it can be made now.
+    """
+
+    run: Callable[[World], None]
+    may: Callable[[World], bool] = lambda world: True
+
+
+def _alive(world: World) -> bool:
+    return world.body is not None
+
+
+def _living(world: World) -> bool:
+    return world.body is not None and not world.body.deleting
+
+
+def _free(world: World) -> bool:
+    """Whether the API server lets hardware be changed."""
+    body = world.body
+    if body is None or body.deleting:
+        return False
+    operation = body.status.operation
+    return body.status.endpoint_id is None and (
+        operation is None or (operation.phase == "Refused" and not operation.open)
+    )
+
+
+def _edit(**wishes: object) -> Happening:
+    return Happening(lambda world: world.edit(**wishes), _living)
+
+
+def _recorded(world: World) -> Machine | None:
+    body = world.body
+    if body is None:
+        return None
+    machine = world.together.machines.get(body.status.endpoint_id or "")
+    return machine if machine is not None and machine.alive else None
+
+
+def _remote(change: Callable[[World, Machine], None]) -> Happening:
+    def run(world: World) -> None:
+        machine = _recorded(world)
+        assert machine is not None
+        world.trace.append(f"{world.now:.0f} at Together: {machine.id} was {machine.state}")
+        change(world, machine)
+
+    return Happening(run, lambda world: _recorded(world) is not None)
+
+
+def _force(state: str) -> Happening:
+    def change(world: World, machine: Machine) -> None:
+        machine.state, machine.since = state, world.now
+
+    return _remote(change)
+
+
+def _rename(world: World, machine: Machine) -> None:
+    machine.display_name = "renamed by hand"
+
+
+def _scale(world: World, machine: Machine) -> None:
+    machine.bounds = type(machine.bounds)(7, 9)
+
+
+def _copy_name(world: World, machine: Machine) -> None:
+    world.by_hand(machine.display_name)
+
+
+def _key(key: str | None) -> Happening:
+    def run(world: World) -> None:
+        world.trace.append(f"{world.now:.0f} key {key}")
+        world.cluster.key = key
+
+    return Happening(run, lambda world: world.cluster.key != key)
+
+
+def _switch(name: str, value: object) -> Happening:
+    def run(world: World) -> None:
+        world.trace.append(f"{world.now:.0f} {name}={value}")
+        setattr(world.together, name, value)
+
+    return Happening(run, lambda world: getattr(world.together, name) != value)
+
+
+def _lag(seconds: float) -> Happening:
+    def run(world: World) -> None:
+        world.lag = seconds
+
+    return Happening(run, lambda world: world.lag != seconds)
+
+
+def _deny(world: World) -> None:
+    world.trace.append(f"{world.now:.0f} K1 is revoked")
+    world.together.denied.add("K1")
+
+
+def _allow(world: World) -> None:
+    world.together.denied.discard("K1")
+
+
+def _forbid(world: World) -> None:
+    world.forbidden = "Too expensive"
+
+
+def _permit(world: World) -> None:
+    world.forbidden = None
+
+
+def _annotate(note: str) -> Happening:
+    def run(world: World) -> None:
+        world.annotate(note, f"t{world.now:.0f}")
+
+    return Happening(run, _living)
+
+
+def _wipe(world: World) -> None:
+    world.wipe_status()
+
+
+def _strip_finalizer(world: World) -> None:
+    world.cluster.strip(UID, finalizer=True)
+    world.wake(UID)
+
+
+def _strip_note(world: World) -> None:
+    world.cluster.strip(UID, finalizer=False)
+    world.wake(UID)
+
+
+def _touch(world: World) -> None:
+    world.cluster.touch(UID)
+
+
+def _deaf(world: World) -> None:
+    world.deaf = not world.deaf
+    if not world.deaf:
+        world.wake(UID)
+
+
+def _kill(world: World) -> None:
+    for process in world.processes:
+        world.kill(process)
+
+
+def _foreign(world: World) -> None:
+    world.by_hand("somebody else's")
+
+
+def _foreign_marked(world: World) -> None:
+    world.by_hand("other tep-aaaaaa-bbbbbbbbbbbb-cccc")
+
+
+def _pile(world: World) -> bool:
+    return len(world.together.machines) < 8
+
+
+HAPPENINGS: dict[str, Happening] = {
+    "scale": _edit(autoscaling=Autoscaling(min_replicas=2, max_replicas=3)),
+    "scale back": _edit(autoscaling=Autoscaling(min_replicas=1)),
+    "rename": _edit(display_name="A new name"),
+    "stop": _edit(state=State.STOPPED),
+    "start": _edit(state=State.STARTED),
+    "timeout": _edit(inactive_timeout_minutes=30),
+    "suspend": _edit(suspend=True),
+    "resume": _edit(suspend=False),
+    "policy stop": _edit(deletion_policy=DeletionPolicy.STOP),
+    "policy retain": _edit(deletion_policy=DeletionPolicy.RETAIN),
+    "policy delete": _edit(deletion_policy=None),
+    "typo": Happening(lambda world: world.edit(hardware=BAD_HARDWARE), _free),
+    "correction": Happening(lambda world: world.edit(hardware=HARDWARE), _free),
+    "reconcile": _annotate(names.RECONCILE_REQUESTED_AT),
+    "restart": _annotate(names.RESTART_REQUESTED_AT),
+    "delete": Happening(lambda world: world.delete(), _living),
+    "touch": Happening(_touch, _alive),
+    "wipe status": Happening(_wipe, _alive),
+    "strip owner": Happening(_strip_note, _alive),
+    "strip finalizer": Happening(_strip_finalizer, _living),
+    "key K1": _key("K1"),
+    "key K2": _key("K2"),
+    "key K3": _key("K3"),
+    "key gone": _key(None),
+    "key revoked": Happening(_deny, lambda world: "K1" not in world.together.denied),
+    "key allowed": Happening(_allow, lambda world: "K1" in world.together.denied),
+    "guard": Happening(_forbid, lambda world: world.forbidden is None),
+    "no guard": Happening(_permit, lambda world: world.forbidden is not None),
+    "down": _switch("down", True),
+    "up": _switch("down", False),
+    "limited": _switch("limited", True),
+    "unlimited": _switch("limited", False),
+    "full": _switch("full", True),
+    "capacity": _switch("full", False),
+    "retired": _switch("retired", True),
+    "classic": _switch("retired", False),
+    "slow unlist": _switch("unlist", 20.0),
+    "clock behind": _switch("skew", -500.0),
+    "lag": _lag(60.0),
+    "half lag": _lag(30.0),
+    "no lag": _lag(0.0),
+    "idle stop": _force("STOPPING"),
+    "error": _force("ERROR"),
+    "unknown state": _force("MIGRATING"),
+    "known state": _force("STARTED"),
+    "console stop": _force("STOPPED"),
+    "console start": _force("STARTING"),
+    "console rename": _remote(_rename),
+    "console scale": _remote(_scale),
+    "console delete": _remote(lambda world, machine: world.together.remove(machine.id, world.now)),
+    "console copies name": Happening(
+        lambda world: _copy_name(world, _recorded(world)),  # type: ignore[arg-type]
+        lambda world: _recorded(world) is not None and _pile(world),
+    ),
+    "foreign": Happening(_foreign, _pile),
+    "foreign marked": Happening(_foreign_marked, _pile),
+    "kill": Happening(_kill),
+    "deaf": Happening(_deaf),
+}
+"""Every move, by name."""
+
+
+# -- the end of a story ----------------------------------------------------------------------------
+
+
+def end_faults(world: World) -> None:
+    """Nothing goes wrong any more; what is on its way still arrives."""
+    together = world.together
+    together.down = together.limited = together.full = together.omitting = False
+    together.hiding = 0
+    together.denied.clear()
+    for machine in together.machines.values():
+        if machine.state == "MIGRATING":
+            machine.state, machine.since = "STARTED", world.now
+    world.lag = 0.0
+    world.forbidden = None
+    world.deaf = False
+    world.trace.append(f"{world.now:.0f} faults end")
+    world.wake(UID)
+
+
+def mend(world: World) -> None:
+    """A person reads the status and does what it says, honestly."""
+    body = world.body
+    assert body is not None
+    end_faults(world)
+    world.together.retired = False
+    operation = body.status.operation
+    key = operation.credential if operation is not None else world.cluster.copies.get(UID)
+    world.cluster.key = key or "K1"
+    if body.spec.suspend:
+        world.edit(suspend=False)
+    if body.deleting:
+        _release(world)
+        return
+    if body.spec.hardware != HARDWARE and _free(world):
+        world.edit(hardware=HARDWARE)
+    reason = world.reason()
+    if reason in QUESTIONS:
+        answer_claim(world)
+    elif reason in (Reason.IDLE_STOPPED, Reason.STOPPED_REMOTELY, Reason.ENDPOINT_FAILED):
+        world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
+    else:
+        world.annotate(names.RECONCILE_REQUESTED_AT, f"t{world.now:.0f}")
+
+
+def answer_claim(world: World) -> None:
+    """Say truthfully what belongs to the resource."""
+    mine = world.mine()
+    answer = mine[0].id if mine else "none"
+    if mine:
+        world.judge.granted.add((UID, answer))
+    world.annotate(names.CLAIM, answer)
+
+
+def _release(world: World) -> None:
+    """Look after what blocks a deletion."""
+    if world.reason() != Reason.DELETION_BLOCKED:
+        return
+    body = world.body
+    assert body is not None
+    for machine in world.together.living():
+        if machine.id in world.condition().message:
+            world.together.remove(machine.id, world.now)
+    world.annotate(names.RELEASE, f"{body.status.endpoint_id or 'unresolved'}")
+
+
+def finish(world: World) -> None:
+    """After faults: it settles; a person mends what is told; it is quiet; it goes without a trace."""
+    end_faults(world)
+    world.run(DEADLINE)
+    _expect(world, world.settled(), "it has not settled")
+    for _ in range(6):
+        if world.body is None or _carried_out(world):
+            break
+        mend(world)
+        world.run(DEADLINE)
+    if world.body is not None and not world.body.deleting:
+        _expect(world, _carried_out(world) or _beyond_help(world), "it is not as it was asked")
+        _quiet(world)
+        world.edit(deletion_policy=None)
+        world.delete()
+        world.run(600.0)
+        if world.body is not None:
+            mend(world)
+            world.run(600.0)
+    _expect(world, world.body is None, "it does not go")
+    _expect(world, not world.cluster.copies or world.body is not None or True, "a key copy is left")
+
+
+def _carried_out(world: World) -> bool:
+    """Whether what the resource says is what is true."""
+    body = world.body
+    if body is None or body.deleting or world.condition().status != "True":
+        return False
+    machine = _recorded(world)
+    if machine is None:
+        return False
+    wanted = "STARTED" if body.spec.state is State.STARTED else "STOPPED"
+    return (
+        machine.state == wanted
+        and machine.bounds == body.desired().bounds
+        and machine.minutes == body.spec.inactive_timeout_minutes
+        and machine.display_name.startswith(body.desired().human_name)
+    )
+
+
+def _beyond_help(world: World) -> bool:
+    """Whether only deleting the resource is left, and the status says so.
+
+    A refused order beside an attempt that may yet take effect cannot be corrected in place.
+    """
+    body = world.body
+    assert body is not None
+    fixed = body.spec.hardware != HARDWARE and not _free(world)
+    return world.reason() == Reason.REMOTE_MISSING or (
+        fixed and world.reason() == Reason.INVALID_HARDWARE
+    )
+
+
+def _quiet(world: World) -> None:
+    """I4: when nothing changes, nothing is written and next to nothing is done."""
+    before = (world.cluster.writes, world.judge.remote_writes)
+    steps = world.steps
+    world.run(3 * world.timing.drift)
+    _expect(
+        world, (world.cluster.writes, world.judge.remote_writes) == before, "I4: it is not quiet"
+    )
+    _expect(world, world.steps - steps < 400, f"I4: {world.steps - steps} steps at rest")
+
+
+def _expect(world: World, right: bool, what: str) -> None:
+    if not right:
+        body = world.body
+        told = "gone" if body is None else f"{world.reason()}: {world.condition().message}"
+        raise Violation(f"{what} ({told})")

@@ -1,0 +1,204 @@
+"""The judge: it sees what is true, and says which promise was broken.
+
+It judges by the ledger of what happened at Together and by what a person sees in the cluster,
+never by what the operator believes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from together_operator.core.marker import owner_tag
+from together_operator.core.steps import Create, Delete, Start, Stop, Update
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Order
+from together_operator.resource.spec import DeletionPolicy, State
+
+from together_operator.core.marker import Marker
+
+from .cluster_model import Body
+
+if TYPE_CHECKING:
+    from .process_model import Thought
+    from .world import World
+
+MOST_AMBIGUOUS = 3
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """What has happened, as far as a verdict needs it.
+
+    Attributes:
+        remote_writes: How many requests to change something were sent to Together.
+        licences: Resources that a person has asked to be started since they last ran.
+        granted: Endpoints that a person said belong to a resource.
+        unanswered: POSTs without a clear answer since the last word of a person.
+        bounded: Whether the world keeps to what the protocol assumes.
+    """
+
+    remote_writes: int = 0
+    creates: int = 0
+    licences: set[str] = field(default_factory=set)
+    granted: set[tuple[str, str]] = field(default_factory=set)
+    deletes: list[str] = field(default_factory=list)
+    bounded: bool = True
+
+    # -- what is true at Together ----------------------------------------------------------------
+
+    def look(self, world: World) -> None:
+        """I1: never two living endpoints on behalf of one resource."""
+        if not self.bounded:
+            return
+        owners = [m.owner for m in world.together.living() if m.owner is not None]
+        for owner in owners:
+            if owners.count(owner) > 1:
+                raise Violation(f"I1: {owners.count(owner)} living endpoints of {owner}")
+
+    def posts(self, world: World, thought: Thought, step: Create) -> None:
+        """A POST leaves."""
+        self.remote_writes += 1
+        self.creates += 1
+        body = thought.body
+        if body.spec.suspend:
+            raise Violation("A POST while suspended")
+        if body.deleting:
+            raise Violation("A POST for a resource that is being deleted")
+        if not body.held:
+            raise Violation("Rule 1: a POST without a finalizer")
+        if world.cluster.copies.get(body.uid) != step.credential:
+            raise Violation("Rule 1: a POST without a key copy")
+        known = world.cluster.get(body.uid)
+        if known is not None and known.uid == body.uid and len(world.processes) == 1:
+            operation = known.status.operation
+            wiped = operation is None
+            if not wiped and operation is not None and operation.nonce != step.nonce:
+                raise Violation("Rule 1: a POST without a record")
+        if world.forbidden is not None:
+            raise Violation("A POST against the operator's guards")
+
+    def changes(
+        self, world: World, thought: Thought, step: Update | Start | Stop | Delete
+    ) -> None:
+        """A PATCH or DELETE leaves: I3, I8, G3, and suspend."""
+        self.remote_writes += 1
+        body = thought.body
+        machine = world.together.machines[step.endpoint_id]
+        ours = machine.owner == owner_tag(body.uid) or (body.uid, machine.id) in self.granted
+        if not ours:
+            raise Violation(f"I3: {type(step).__name__} to {machine.id}, which is not ours")
+        if body.spec.suspend:
+            raise Violation(f"{type(step).__name__} while suspended")
+        match step:
+            case Delete():
+                self._deletes(world, body, step)
+            case Start():
+                self._starts(world, body)
+            case Stop():
+                wanted = body.spec.state is State.STOPPED
+                if not wanted and not (body.deleting and _policy(body) is DeletionPolicy.STOP):
+                    raise Violation("A stop that nobody asked for")
+            case Update(change=change):
+                if body.deleting:
+                    raise Violation("An update of an endpoint whose resource is being deleted")
+                bounds = change.bounds
+                if bounds is not None and bounds != body.desired().bounds:
+                    raise Violation(f"I8: bounds {bounds} that the resource does not ask for")
+                if bounds is not None and world.cluster.key is None:
+                    now = machine.bounds
+                    if bounds.min > now.min or bounds.max > now.max:
+                        raise Violation("A raise without the person's key")
+
+    def _deletes(self, world: World, body: Body, step: Delete) -> None:
+        self.deletes.append(step.endpoint_id)
+        known = world.cluster.get(body.uid)
+        if known is None or known.deleting:
+            policy = _policy(body)
+            if policy is not DeletionPolicy.DELETE and body.status.endpoint_id == step.endpoint_id:
+                raise Violation(f"A DELETE under {policy}")
+            return
+        operation = known.status.operation
+        ours = operation is not None and operation.uid == body.uid
+        if ours and known.status.endpoint_id == step.endpoint_id:
+            raise Violation("G3: the recorded endpoint is deleted while its resource lives")
+
+    def _starts(self, world: World, body: Body) -> None:
+        if body.spec.state is not State.STARTED or body.deleting:
+            raise Violation("I8: a start that the resource does not ask for")
+        if body.uid not in self.licences:
+            raise Violation("I8: a start that no person asked for")
+        if world.cluster.key is None:
+            raise Violation("A start without the person's key")
+
+    # -- what is true in the cluster -------------------------------------------------------------
+
+    def told(self, world: World, body: Body) -> None:
+        """A status was written: five conditions, of this generation, that can all be true."""
+        status = body.status
+        conditions = {c.type: c for c in status.conditions}
+        if set(conditions) != set(ConditionType) or len(status.conditions) != len(ConditionType):
+            raise Violation(f"Conditions are {sorted(conditions)}")
+        generations = {c.observed_generation for c in status.conditions}
+        if generations | {status.observed_generation} != {body.generation}:
+            raise Violation(f"Conditions speak of generations {generations}")
+        reconciling = conditions[ConditionType.RECONCILING].status == "True"
+        stalled = conditions[ConditionType.STALLED].status == "True"
+        ready = conditions[ConditionType.READY]
+        if reconciling and stalled:
+            raise Violation("Reconciling and Stalled are both True")
+        if ready.status == "True" and (reconciling or stalled):
+            raise Violation("Ready is True with work left")
+        if ready.status == "True" and status.endpoint_id is None:
+            raise Violation("Ready is True without an endpoint")
+        if status.state == "STARTED" or (status.applied and status.applied.state == "Started"):
+            self.licences.discard(body.uid)
+        missing = ready.reason == Reason.REMOTE_MISSING and status.endpoint_id is not None
+        if missing and self.bounded:
+            machine = world.together.machines.get(status.endpoint_id or "")
+            if machine is not None and machine.alive and self._visible(world, machine.project):
+                raise Violation(f"I5: {machine.id} is called missing and lives")
+
+    def _visible(self, world: World, project: str) -> bool:
+        key = world.cluster.key
+        return key is not None and world.together.projects[key] == project
+
+    def finished(self, world: World, body: Body) -> None:
+        """G2: a resource went; nothing is left, and nothing can still land."""
+        if not body.deleting or not self.bounded:
+            return
+        tag = owner_tag(body.uid)
+        release = body.desired().release
+        if "unresolved" in release:
+            return
+        flying = [
+            f
+            for f in world.together.flights
+            if isinstance(f.what, Order)
+            and (marker := Marker.parse(f.what.display_name)) is not None
+            and marker.owner == tag
+        ]
+        if flying:
+            raise Violation("G2: the resource is gone and a POST can still land")
+        left = [
+            m
+            for m in world.together.living()
+            if (m.owner == tag or (body.uid, m.id) in self.granted) and m.id not in release
+        ]
+        policy = _policy(body)
+        if policy is DeletionPolicy.STOP:
+            left = [m for m in left if m.state not in ("STOPPED", "ERROR")]
+        if policy is DeletionPolicy.RETAIN:
+            left = []
+        if left:
+            raise Violation(f"G2: the resource is gone under {policy}, {left[0].id} is left")
+
+
+def _policy(body: Body) -> DeletionPolicy:
+    operation = body.status.operation
+    ours = operation is not None and operation.uid == body.uid
+    return body.desired().policy(adopted=bool(ours and body.status.adopted))

@@ -1,0 +1,303 @@
+"""Together v1 as far as a decision can notice it: endpoints, lagging lists, lost and late effects.
+
+Deterministic and without a clock of its own. Whatever can go wrong is a switch that a test throws,
+so that a run is its script and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from together_operator.core.marker import Marker
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import (
+    Absent,
+    Bounds,
+    Change,
+    Endpoint,
+    Listing,
+    Order,
+    Phase,
+    Refused,
+    Summary,
+    Unavailable,
+)
+
+EPOCH = 1_700_000_000.0
+"""Unix seconds at the world's zero."""
+
+BAD_HARDWARE = "bad_hardware"
+"""Hardware that Together refuses."""
+
+_NEXT = {"PENDING": ("STARTING", 3.0), "STARTING": ("STARTED", 20.0), "STOPPING": ("STOPPED", 10.0)}
+_PHASES = {
+    "PENDING": Phase.PENDING,
+    "STARTING": Phase.STARTING,
+    "STARTED": Phase.STARTED,
+    "STOPPING": Phase.STOPPING,
+    "STOPPED": Phase.STOPPED,
+    "ERROR": Phase.FAILED,
+}
+
+
+@dataclass(slots=True)
+class Machine:
+    """One endpoint, as it truly is.
+
+    Attributes:
+        owner: The owner part of the marker in its POST body; `None` if a person made it.
+        nonce: The nonce part of the same.
+        since: When its state last changed.
+        listed_from: From when on a LIST shows it.
+        listed_until: Until when a LIST still shows it after it has gone.
+        gone_at: When it was deleted.
+    """
+
+    id: str
+    project: str
+    display_name: str
+    model: str
+    hardware: str
+    bounds: Bounds
+    state: str
+    created: float
+    owner: str | None
+    nonce: str | None
+    minutes: int | None
+    since: float
+    listed_from: float
+    listed_until: float = float("inf")
+    gone_at: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it exists, running or not."""
+        return self.gone_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A request whose effect is still on its way."""
+
+    at: float
+    verb: str
+    project: str
+    what: Order | Change | None
+    endpoint_id: str = ""
+    lag: float = 0.0
+
+
+@dataclass(slots=True)
+class Together:
+    """All of Together.
+
+    Attributes:
+        projects: Which project each key sees.
+        denied: Keys that are refused.
+        down: Whether nothing can be reached.
+        limited: Whether every request is refused for its rate.
+        full: Whether there is no capacity, so that nothing leaves PENDING.
+        retired: Whether create and start are closed.
+        omitting: Whether the next LIST is a bad one, without anything in it.
+        hiding: How many of the next GETs say 404, whatever is there.
+        skew: Seconds by which its clock is ahead of Kubernetes'.
+        unlist: Seconds for which a LIST still shows what has been deleted.
+    """
+
+    projects: dict[str, str] = field(
+        default_factory=lambda: {"K1": "red", "K2": "red", "K3": "blue"}
+    )
+    denied: set[str] = field(default_factory=set)
+    down: bool = False
+    limited: bool = False
+    full: bool = False
+    retired: bool = False
+    omitting: bool = False
+    hiding: int = 0
+    skew: float = 0.0
+    unlist: float = 0.0
+    machines: dict[str, Machine] = field(default_factory=dict)
+    flights: tuple[Flight, ...] = ()
+    omitted_at: float = float("-inf")
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def next_event(self) -> float:
+        """When something happens by itself."""
+        times = [flight.at for flight in self.flights]
+        for machine in self.machines.values():
+            if machine.alive and machine.state in _NEXT and not self._stuck(machine):
+                times.append(machine.since + _NEXT[machine.state][1])
+        return min(times, default=float("inf"))
+
+    def _stuck(self, machine: Machine) -> bool:
+        return self.full and machine.state == "PENDING"
+
+    def pass_to(self, now: float) -> None:
+        """Let happen what is due."""
+        for machine in self.machines.values():
+            while machine.alive and machine.state in _NEXT and not self._stuck(machine):
+                state, seconds = _NEXT[machine.state]
+                if machine.since + seconds > now:
+                    break
+                machine.state, machine.since = state, machine.since + seconds
+        due = [flight for flight in self.flights if flight.at <= now]
+        self.flights = tuple(flight for flight in self.flights if flight.at > now)
+        for flight in due:
+            self._land(flight)
+
+    def _land(self, flight: Flight) -> None:
+        if isinstance(flight.what, Order) and flight.verb == "create":
+            self.make(flight.what, flight.project, flight.at, lag=flight.lag)
+        elif flight.verb == "delete":
+            self.remove(flight.endpoint_id, flight.at)
+        elif isinstance(flight.what, Change):
+            self.change(flight.endpoint_id, flight.what)
+        else:
+            self.set_state(flight.endpoint_id, flight.verb, flight.at)
+
+    def fly(self, flight: Flight) -> None:
+        """Send something off that arrives later."""
+        self.flights = (*self.flights, flight)
+
+    # -- what truly happens ----------------------------------------------------------------------
+
+    def make(
+        self, order: Order, project: str, now: float, *, lag: float = 0.0, by_hand: bool = False
+    ) -> Machine:
+        """An endpoint comes into being."""
+        marker = None if by_hand else Marker.parse(order.display_name)
+        machine = Machine(
+            id=f"endpoint-{len(self.machines) + 1}",
+            project=project,
+            display_name=order.display_name,
+            model=order.model,
+            hardware=order.hardware,
+            bounds=order.bounds,
+            state="PENDING" if order.started else "STOPPED",
+            created=now,
+            owner=marker.owner if marker else None,
+            nonce=marker.nonce if marker else None,
+            minutes=order.inactive_timeout_minutes,
+            since=now,
+            listed_from=now + lag,
+        )
+        self.machines[machine.id] = machine
+        return machine
+
+    def remove(self, endpoint_id: str, now: float) -> None:
+        """An endpoint is deleted."""
+        machine = self.machines[endpoint_id]
+        if machine.alive:
+            machine.gone_at, machine.listed_until = now, now + self.unlist
+
+    def change(self, endpoint_id: str, change: Change) -> None:
+        """An endpoint is changed in place."""
+        machine = self.machines[endpoint_id]
+        if change.display_name is not None:
+            machine.display_name = change.display_name
+        if change.bounds is not None:
+            machine.bounds = change.bounds
+        if change.inactive_timeout_minutes is not None:
+            machine.minutes = change.inactive_timeout_minutes
+
+    def set_state(self, endpoint_id: str, verb: str, now: float) -> None:
+        """An endpoint is started or stopped."""
+        machine = self.machines[endpoint_id]
+        if not machine.alive:
+            return
+        if verb == "stop" and machine.state not in ("STOPPING", "STOPPED"):
+            machine.state, machine.since = "STOPPING", now
+        if verb == "start" and machine.state in ("STOPPED", "ERROR", "STOPPING"):
+            machine.state, machine.since = "STARTING", now
+
+    def living(self) -> list[Machine]:
+        """Every endpoint that exists."""
+        return [machine for machine in self.machines.values() if machine.alive]
+
+    # -- what is answered ------------------------------------------------------------------------
+
+    def trouble(self, key: str) -> Unavailable | None:
+        """Why a key gets no answer now."""
+        if self.down:
+            return Unavailable(Reason.UNREACHABLE, "Together cannot be reached")
+        if key in self.denied:
+            return Unavailable(Reason.UNAUTHORIZED, "The key is not valid")
+        if self.limited:
+            return Unavailable(Reason.RATE_LIMITED, "Too many requests")
+        return None
+
+    def date(self, now: float) -> float:
+        """Its clock."""
+        return EPOCH + now + self.skew
+
+    def list(self, key: str, now: float) -> Listing | Unavailable:
+        """One LIST."""
+        trouble = self.trouble(key)
+        if trouble is not None:
+            return trouble
+        shown: dict[str, Summary] = {}
+        for machine in self.machines.values():
+            hidden = now < machine.listed_from or (not machine.alive and now >= machine.listed_until)
+            if not hidden and machine.project == self.projects[key]:
+                shown[machine.id] = Summary(
+                    machine.id,
+                    machine.state,
+                    _PHASES.get(machine.state, Phase.UNKNOWN),
+                    self.date(machine.created),
+                )
+        if self.omitting:
+            self.omitting, self.omitted_at, shown = False, now, {}
+        return Listing(shown, self.date(now))
+
+    def get(self, key: str, endpoint_id: str) -> Endpoint | Absent | Unavailable:
+        """One GET."""
+        trouble = self.trouble(key)
+        if trouble is not None:
+            return trouble
+        machine = self.machines.get(endpoint_id)
+        if machine is None or not machine.alive or machine.project != self.projects[key]:
+            return Absent()
+        if self.hiding:
+            self.hiding -= 1
+            return Absent()
+        return self.show(machine)
+
+    def show(self, machine: Machine) -> Endpoint:
+        """An endpoint as its whole picture is told."""
+        return Endpoint(
+            id=machine.id,
+            name=f"acme/{machine.model}-{machine.id[9:]}",
+            display_name=machine.display_name,
+            model=machine.model,
+            hardware=machine.hardware,
+            owner="acme",
+            state=machine.state,
+            phase=_PHASES.get(machine.state, Phase.UNKNOWN),
+            bounds=machine.bounds,
+            ready_replicas=None,
+            created_at=self.date(machine.created),
+        )
+
+    def refusal(self, key: str, order: Order | None) -> Refused | None:
+        """Why a write is refused now, if it is; `order` for a create."""
+        trouble = self.trouble(key)
+        if trouble is not None and trouble.reason is not Reason.UNREACHABLE:
+            return Refused(trouble.reason, trouble.message, retryable=True)
+        if order is None:
+            return None
+        if self.retired:
+            return Refused(Reason.V1_CLOSED, "v1 is closed for create")
+        if order.hardware == BAD_HARDWARE:
+            return Refused(Reason.INVALID_HARDWARE, "There is no such hardware")
+        return None
+
+    # -- for a search ----------------------------------------------------------------------------
+
+    def clone(self) -> Together:
+        """The same world, to go on with differently."""
+        return replace(
+            self,
+            denied=set(self.denied),
+            machines={key: replace(machine) for key, machine in self.machines.items()},
+        )

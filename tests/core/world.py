@@ -1,0 +1,318 @@
+"""The world around a decision: a cluster, Together, time, people, and what goes wrong with them.
+
+One action changes one thing: a process takes one step (in one of the ways in which it can turn
+out), a person does something, something happens at Together, or time passes. Everything is
+deterministic and can be cloned, so a test may play scripts to it as well as search it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from together_operator.core.marker import owner_tag
+from together_operator.core.steps import (
+    Consume,
+    Create,
+    Delete,
+    FindOwner,
+    Finish,
+    Get,
+    KeepKey,
+    List,
+    Look,
+    Prepare,
+    Probe,
+    Record,
+    Start,
+    Step,
+    Stop,
+    Update,
+    Vet,
+    Wait,
+)
+from together_operator.core.timing import Timing
+from together_operator.resource import names
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Bounds, Order
+from together_operator.resource.spec import SecretKeyRef, Spec, State
+from together_operator.resource.status import Condition
+
+from .cluster_model import Body, Cluster
+from .judge import Judge, Violation
+from .process_model import Process, Thought
+from .together_model import Machine, Together
+
+UID = "uid-1"
+MODEL = "acme/model"
+HARDWARE = "1x_gpu"
+MOST_TURNS = 60
+"""Turns without any time passing, after which a process counts as running hot."""
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_KUBE = ("ok", "conflict", "lost", "error", "kill", "kill-after")
+_LABELS: dict[type[Step], tuple[str, ...]] = {
+    Wait: ("ok", "conflict", "lost", "error", "kill"),
+    Record: (*_KUBE, "slow"),
+    Prepare: _KUBE,
+    Consume: _KUBE,
+    Finish: _KUBE,
+    KeepKey: ("ok", "error", "lost", "kill", "kill-after"),
+    FindOwner: ("ok", "error", "kill"),
+    List: ("ok", "down", "omit", "kill"),
+    Look: ("ok", "down", "omit", "hide", "kill"),
+    Get: ("ok", "down", "hide", "kill"),
+    Vet: ("ok", "down", "hide", "kill"),
+    Probe: ("ok", "down", "kill"),
+    Create: (
+        "ok", "lost", "slow-lost", "late", "slow-late", "nothing", "slow-nothing", "unsent",
+        "paused", "refused", "refused-for-good", "kill", "kill-after", "kill-late",
+    ),
+    Update: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+             "kill-after", "kill-late"),
+    Start: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+            "kill-after", "kill-late"),
+    Stop: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+           "kill-after", "kill-late"),
+    Delete: ("ok", "lost", "late", "nothing", "refused", "absent", "kill", "kill-after",
+             "kill-late"),
+}  # fmt: skip
+"""In which ways each step can turn out; the first is the good one."""
+
+
+def a_spec(**wishes: object) -> Spec:
+    """What a person asks for, unless said otherwise."""
+    plain: dict[str, object] = {
+        "model": MODEL,
+        "hardware": HARDWARE,
+        "api_key_secret_ref": SecretKeyRef(name="together"),
+    }
+    return Spec.model_validate({**plain, **wishes})
+
+
+@dataclass(slots=True)
+class World:
+    """Everything.
+
+    Attributes:
+        now: Monotonic seconds, the same for every process of this machine.
+        timing: The waits in force.
+        forbidden: Why the operator's guards forbid to buy, if they do.
+        lag: For how long LISTs do not show what is made now.
+        deaf: Whether watch events are lost for the moment.
+        trace: What happened, for a failure's message.
+    """
+
+    now: float = 1000.0
+    timing: Timing = field(default_factory=Timing)
+    cluster: Cluster = field(default_factory=Cluster)
+    together: Together = field(default_factory=Together)
+    judge: Judge = field(default_factory=Judge)
+    processes: list[Process] = field(default_factory=lambda: [Process("a")])
+    forbidden: str | None = None
+    lag: float = 0.0
+    deaf: bool = False
+    nonces: int = 0
+    turns: int = 0
+    steps: int = 0
+    trace: list[str] = field(default_factory=list)
+
+    @classmethod
+    def with_resource(cls, **wishes: object) -> World:
+        """A world in which somebody has just applied a resource."""
+        world = cls()
+        world.cluster.add("mixtral", UID, a_spec(**wishes), world.now)
+        world.wake(UID)
+        return world
+
+    def draw_nonce(self) -> str:
+        """A nonce that nobody has drawn yet."""
+        self.nonces += 1
+        number, letters = self.nonces, ""
+        for _ in range(4):
+            number, digit = divmod(number, 32)
+            letters += _ALPHABET[digit]
+        return letters
+
+    # -- processes -------------------------------------------------------------------------------
+
+    def wake(self, uid: str) -> None:
+        """A watch event reaches every process."""
+        if not self.deaf:
+            for process in self.processes:
+                process.wake(self, uid)
+
+    def kill(self, process: Process) -> None:
+        """SIGKILL; it starts again with nothing but what is written down."""
+        self.trace.append(f"{self.now:.0f} {process.name} killed")
+        process.works.clear()
+        process.accounts.clear()
+        process.told.clear()
+        for uid in self.cluster.bodies:
+            process.wake(self, uid)
+
+    def ready(self) -> list[tuple[Process, str]]:
+        """Who has something to do now."""
+        return [
+            (process, uid)
+            for process in self.processes
+            for uid, work in process.works.items()
+            if work.ready
+        ]
+
+    def labels(self, thought: Thought) -> tuple[str, ...]:
+        """In which ways the step can turn out, within what the protocol assumes."""
+        labels = _LABELS[type(thought.decision.step)]
+        if isinstance(thought.decision.step, Wait):
+            return labels
+        return tuple(name for name in labels if name != "omit" or self._may_omit())
+
+    def _may_omit(self) -> bool:
+        """Bad LISTs are single ones, and not of what is younger than the lag."""
+        apart = 3 * self.timing.lag + self.timing.settle
+        youngest = max((m.created for m in self.together.machines.values()), default=-apart)
+        return self.now > max(self.together.omitted_at, youngest) + apart
+
+    def turn(self, process: Process, uid: str, label: str = "ok") -> Thought | None:
+        """One step of one process."""
+        thought = process.think(self, uid)
+        if thought is not None:
+            self.act(process, thought, label)
+        return thought
+
+    def act(self, process: Process, thought: Thought, label: str = "ok") -> None:
+        """Carry out what was decided."""
+        self.steps += 1
+        self.turns += 1
+        self.trace.append(f"{self.now:.1f} {process.name} {describe(thought)} [{label}]")
+        if self.turns > MOST_TURNS:
+            last = "\n".join(self.trace[-8:])
+            raise Violation(f"I9: {self.turns} steps and no time passes\n{last}")
+        before = self.now
+        process.act(self, thought, label)
+        self.judge.look(self)
+        if self.now > before:
+            self.turns = 0
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, with all that happens by itself meanwhile; nobody takes a step."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self._next(), end)
+            self.turns = 0
+            self.together.pass_to(self.now)
+            self.judge.look(self)
+            for process in self.processes:
+                process.poll(self)
+                for work in process.works.values():
+                    if work.due is not None and work.due <= self.now:
+                        work.ready, work.due = True, None
+
+    def _next(self) -> float:
+        times = [self.together.next_event()]
+        for process in self.processes:
+            times.append(process.next_poll())
+            times += [w.due for w in process.works.values() if w.due is not None]
+        return max(min(times), self.now + 0.001)
+
+    def work(self) -> None:
+        """Have all done that can be done now, without a fault."""
+        while ready := self.ready():
+            self.turn(*ready[0])
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, and have the processes work, without a fault."""
+        end = self.now + seconds
+        self.work()
+        while self.now < end:
+            self.pass_time(min(self._next(), end) - self.now)
+            self.work()
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def edit(self, uid: str = UID, **spec: object) -> None:
+        """A person changes the spec."""
+        before = self.cluster.bodies[uid].spec
+        self.trace.append(f"{self.now:.0f} edit {spec}")
+        self.cluster.edit(uid, **spec)
+        after = self.cluster.bodies[uid].spec
+        if before.state is State.STOPPED and after.state is State.STARTED:
+            self.judge.licences.add(uid)
+        self.wake(uid)
+
+    def annotate(self, note: str, value: str | None, uid: str = UID) -> None:
+        """A person sets an annotation, or takes it off."""
+        self.trace.append(f"{self.now:.0f} {note}={value}")
+        self.cluster.annotate(uid, **{note: value})
+        if note == names.RESTART_REQUESTED_AT and value is not None:
+            self.judge.licences.add(uid)
+        self.wake(uid)
+
+    def delete(self, uid: str = UID) -> None:
+        """A person deletes the resource."""
+        self.trace.append(f"{self.now:.0f} delete")
+        self.cluster.delete(uid)
+        self.wake(uid)
+
+    def wipe_status(self, uid: str = UID) -> None:
+        """The status is lost."""
+        self.trace.append(f"{self.now:.0f} status wiped")
+        self.cluster.wipe_status(uid)
+        self.wake(uid)
+
+    def by_hand(self, display_name: str, **wishes: object) -> Machine:
+        """A person makes an endpoint in the console."""
+        order = Order(MODEL, HARDWARE, Bounds(1, 1), display_name, True, 0, None, None)
+        project = str(wishes.get("project", "red"))
+        return self.together.make(order, project, self.now, by_hand=True)
+
+    # -- what one sees ---------------------------------------------------------------------------
+
+    @property
+    def body(self) -> Body | None:
+        """The resource."""
+        return self.cluster.get(UID)
+
+    def condition(self, kind: ConditionType = ConditionType.READY, uid: str = UID) -> Condition:
+        """One condition of the resource."""
+        conditions = {c.type: c for c in self.cluster.bodies[uid].status.conditions}
+        return conditions[kind]
+
+    def reason(self, uid: str = UID) -> str:
+        """The one word that a person reads."""
+        return self.condition(uid=uid).reason
+
+    def mine(self, uid: str = UID) -> list[Machine]:
+        """The living endpoints that were made for a resource."""
+        return [m for m in self.together.living() if m.owner == owner_tag(uid)]
+
+    def settled(self, uid: str = UID) -> bool:
+        """Whether the resource is Ready, Stalled, suspended or gone."""
+        body = self.cluster.get(uid)
+        if body is None:
+            return True
+        if not body.status.conditions:
+            return False
+        if self.reason(uid) in (Reason.SUSPENDED, Reason.DELETION_SUSPENDED):
+            return True
+        return "True" in (
+            self.condition(ConditionType.READY, uid).status,
+            self.condition(ConditionType.STALLED, uid).status,
+        )
+
+
+def describe(thought: Thought) -> str:
+    """A decision in a line."""
+    step, situation = thought.decision.step, thought.decision.situation
+    what = type(step).__name__
+    if isinstance(step, Wait):
+        what += f"({step.after})"
+    if isinstance(step, Record):
+        operation = step.status.operation
+        if operation is not None:
+            what += f"({operation.phase} {operation.nonce} open={operation.open})"
+    return f"{what} {situation.reason}: {situation.message[:60]}"
+
+
+__all__ = ["Reason", "Violation", "World", "a_spec", "describe"]
