@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.docs.markdown import PROJECT, Document
 from tests.support.chart import CHART, HelmError, run_helm
 from together_operator.settings import table
 
-BIN = PROJECT / ".venv" / "bin"
+BIN = Path(sys.executable).parent
 _OURS = re.compile(r"(?:\.venv/bin/)?together-operator")
 
 
@@ -135,6 +136,19 @@ def test_the_chart_takes_what_the_document_gives_it(helm_binary: Path, name: str
 def test_the_chart_says_plainly_that_it_needs_an_image(helm_binary: Path) -> None:
     with pytest.raises(HelmError, match=r"image\.repository"):
         run_helm(helm_binary, "template", "together-operator", str(CHART))
+
+
+def test_the_demo_tells_the_chapters_that_are_shown(readme: Document) -> None:
+    """The output in the README is of this demo: its chapters are."""
+    (shown,) = [block for block in readme.blocks if block.commands[:1] == ["make demo"]]
+    chapters = re.findall(r"^── (.*) ──$", shown.text, re.MULTILINE)
+    assert len(chapters) >= 10
+    source = "".join(
+        (PROJECT / "operator/together_local/demo" / name).read_text(encoding="utf-8")
+        for name in ("stage.py", "tour.py")
+    )
+    positions = [source.find(f'"{chapter}"') for chapter in chapters]
+    assert -1 not in positions, chapters[positions.index(-1)]
 
 
 def test_the_image_is_built_from_a_file_that_is_there(readme: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ import pytest
 from tests.docs.conftest import DOCUMENTS
 from tests.docs.markdown import PROJECT, Document, tracked
 
+PRODUCT = PROJECT / "operator" / "together_operator"
 _TOP_LEVEL = {path.relative_to(PROJECT).parts[0] for path in tracked()}
 
 
@@ -40,14 +42,35 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _documents())
 def test_files_that_are_named_are_there(path: Path) -> None:
-    """In back-quotes: a path from the top of the project, or beside the document."""
+    """In back-quotes: a path from the top, in the product, or beside the document."""
     for code in Document.read(path).code:
         first = code.split("/", 1)[0]
-        if "/" in code and first in _TOP_LEVEL and re.fullmatch(r"[\w./-]+", code):
-            assert (PROJECT / code).exists() or (path.parent / code).exists(), code
-        elif re.fullmatch(r"[\w-]+\.(md|yaml|lua|toml|lock)", code):
-            found = [*path.parent.rglob(code), PROJECT / code]
-            assert any(candidate.exists() for candidate in found), code
+        is_path = "/" in code and first in _TOP_LEVEL and re.fullmatch(r"[\w./-]+", code)
+        is_file = re.fullmatch(r"[\w./-]+\.(md|py|yaml|lua|toml|lock)", code)
+        if is_path or is_file:
+            found = [(folder / code).exists() for folder in (PROJECT, PRODUCT, path.parent)]
+            assert any(found) or list(path.parent.rglob(code)), code
+
+
+@pytest.mark.parametrize("path", _documents())
+def test_code_that_is_named_is_there(path: Path) -> None:
+    """In back-quotes: a dotted name inside the product."""
+    for code in Document.read(path).code:
+        if re.fullmatch(r"(core|controller|drivers|resource|together)(\.\w+)+", code):
+            assert pkgutil.resolve_name(f"together_operator.{code}"), code
+
+
+def test_the_house_is_as_it_is_drawn() -> None:
+    """Every folder and file in the drawing of ARCHITECTURE.md exists, and no part is missing."""
+    drawing = Document.read(PROJECT / "ARCHITECTURE.md").blocks[0].text
+    drawn = set(re.findall(r"\b[a-z_]+(?:/|\.py)(?!\S)", drawing.replace(")", " ")))
+    there = {f"{path.name}/" for path in PRODUCT.parent.rglob("*") if path.is_dir()}
+    there |= {path.name for path in PRODUCT.rglob("*.py")} | {"operator/"}
+    assert drawn <= there
+    parts = {path.relative_to(PRODUCT).parts[0] for path in tracked("operator/together_operator")}
+    packages = {f"{part}/" for part in parts if (PRODUCT / part).is_dir()}
+    modules = {part for part in parts if part.endswith(".py")} - {"__init__.py", "__main__.py"}
+    assert packages | modules <= drawn
 
 
 def test_a_dead_anchor_is_noticed() -> None:

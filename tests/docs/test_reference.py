@@ -47,10 +47,9 @@ def test_the_command_renews_that_and_nothing_else(readme: Document, tmp_path: Pa
 
 def _column(readme: Document, heading: str, column: int = 0) -> list[str]:
     """A column of the tables under a heading, up to the next heading."""
-    section = re.split(
-        r"^#+ ", readme.text.split(f" {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE
-    )[0]
-    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    after = readme.text.split(f" {heading}\n", 1)[1]
+    section = re.split(r"^#+ ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    rows = [line[2:-2].split(" | ") for line in section.splitlines() if line.startswith("| ")]
     return [row[column] for row in rows if row[0] != "---"]
 
 
