@@ -145,7 +145,9 @@ def begin(memory: Memory, step: Step, now: float) -> Memory:
     """Note what cannot be taken back, before the step is taken.
 
     The fence stands from before its record is sent: should the write's answer be lost, this
-    process still knows that it has sent no POST under that nonce.
+    process still knows that it has sent no POST under that nonce. A nonce that was met on record
+    may have been sent by anybody, so that writing it again (with an extra beside it) proves
+    nothing.
 
     Args:
         memory: What is known.
@@ -156,8 +158,9 @@ def begin(memory: Memory, step: Step, now: float) -> Memory:
         case Create() if memory.fence is not None:
             return replace(memory, fence=replace(memory.fence, posted=True))
         case Record(status=Status(operation=Operation(phase=OperationPhase.OPEN, nonce=nonce))):
+            met = memory.since(nonce) is not None
             known = memory.fence is not None and memory.fence.nonce == nonce
-            return memory if known else replace(memory, fence=Fence(nonce, now))
+            return memory if met or known else replace(memory, fence=Fence(nonce, now))
         case _:
             return memory
 
