@@ -153,6 +153,16 @@ def test_an_appointment_that_comes_due_while_the_key_is_in_work_is_kept(
     assert take(queue) == Work(A, frozenset({"settle"}), Lane.REMOTE, 1.0)
 
 
+def test_a_more_urgent_appointment_overtakes_the_place_in_a_slower_lane(
+    queue: Queue, clock: Clock
+) -> None:
+    queue.add(B, "resync", Lane.RESYNC)
+    queue.add(A, "resync", Lane.RESYNC)
+    queue.add_after(A, 1, "settle", Lane.REMOTE)
+    clock.now += 1
+    assert take(queue) == Work(A, frozenset({"resync", "settle"}), Lane.REMOTE, 1.0)
+
+
 def test_failures_back_off_exponentially_up_to_the_limit_and_success_forgets_them(
     clock: Clock,
 ) -> None:
@@ -199,6 +209,16 @@ async def test_a_waiting_worker_gets_what_is_added_and_what_comes_due() -> None:
     queue.add_after(B, 60, "later")
     queue.add_after(B, 0.01, "soon")
     assert (await asyncio.wait_for(getter, 10)).triggers == {"soon"}
+
+
+async def test_each_appointment_finds_a_worker_though_another_is_busy() -> None:
+    queue = Queue()
+    getters = [asyncio.create_task(queue.get()) for _ in range(2)]
+    await asyncio.sleep(0)
+    queue.add_after(A, 0.01, "first")
+    queue.add_after(B, 0.05, "second")
+    works = await asyncio.wait_for(asyncio.gather(*getters), 10)
+    assert [work.key for work in works] == [A, B]
 
 
 async def test_a_worker_that_is_cancelled_passes_its_turn_on() -> None:

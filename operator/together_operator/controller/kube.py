@@ -279,7 +279,10 @@ class Kube:
         served = {v["groupVersion"] for group in groups["groups"] for v in group["versions"]}
         if API_VERSION not in served:
             return False
-        found = await self._call("GET", "get", _ENDPOINTS, _ENDPOINTS.root)
+        try:
+            found = await self._call("GET", "get", _ENDPOINTS, _ENDPOINTS.root)
+        except KubeUnavailable:
+            return False  # announced a moment ago, and not served yet
         return any(item["name"] == PLURAL for item in found["resources"])
 
     async def wait_for_discovery(self, *, every: float = 2.0) -> None:

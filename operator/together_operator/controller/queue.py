@@ -153,7 +153,7 @@ class Queue:
         self._closed = False
 
     def add(self, key: Key, trigger: str, lane: Lane = Lane.PERSON) -> None:
-        """Ask for a look at a resource now; a delayed request for it is thereby done with.
+        """Ask for a look at a resource now, which settles every appointment of it.
 
         Args:
             key: The resource.
@@ -162,7 +162,6 @@ class Queue:
         """
         if self._closed:
             return
-        self._later.pop(key, None)
         self._enqueue(key, {trigger}, lane, self._clock())
 
     def add_after(self, key: Key, seconds: float, trigger: str, lane: Lane = Lane.REMOTE) -> None:
