@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from together_operator.core.case import FAILED_POLLS, Case
 from together_operator.core.decide import decide
-from together_operator.core.learning import Outcome, begin, learn, notice, replace_memory
+from together_operator.core.learning import (
+    Outcome,
+    begin,
+    learn,
+    notice,
+    own_write,
+    replace_memory,
+)
 from together_operator.core.marker import Marker, cluster_tag, owner_tag
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Keys, Observed, Poll
@@ -244,10 +251,10 @@ class Process:
             raise Killed
         work.memory = learn(case, step, outcome, world.now)
         work.body = after
+        if after is not None:
+            work.memory = own_write(work.memory, str(thought.body.version), str(after.version))
 
-    def _carry_out(
-        self, world: World, thought: Thought, label: str
-    ) -> tuple[Body | None, Outcome]:
+    def _carry_out(self, world: World, thought: Thought, label: str) -> tuple[Body | None, Outcome]:
         step, body, cluster = thought.decision.step, thought.body, world.cluster
         match step:
             case Record():
@@ -296,9 +303,7 @@ class Process:
         world.judge.told(world, after)
         return after
 
-    def _kube(
-        self, world: World, body: Body, label: str, write: Callable[[], Body]
-    ) -> Body:
+    def _kube(self, world: World, body: Body, label: str, write: Callable[[], Body]) -> Body:
         if label == "conflict":
             world.cluster.touch(body.uid)
         if label == "error":
@@ -476,9 +481,7 @@ class Process:
             inference_url=HOST,
         )
 
-    def _rest(
-        self, world: World, work: Work, thought: Thought, step: Wait, label: str
-    ) -> None:
+    def _rest(self, world: World, work: Work, thought: Thought, step: Wait, label: str) -> None:
         body, case = thought.body, thought.case
         if label == "kill":
             raise Killed
@@ -486,6 +489,7 @@ class Process:
         if status.to_dict() != body.raw_status:
             read = body
             body = self._kube(world, body, label, lambda: self._tell(world, read, status))
+        work.memory = own_write(work.memory, str(thought.body.version), str(body.version))
         work.body, work.ready = None, False
         conditions = {c.type: c for c in body.status.conditions}
         ready = conditions[ConditionType.READY]

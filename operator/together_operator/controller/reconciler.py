@@ -24,7 +24,13 @@ from together_operator.controller.readable import readable
 from together_operator.controller.roster import Entry, Roster
 from together_operator.core.case import Case
 from together_operator.core.decide import decide
-from together_operator.core.learning import Outcome, begin, learn, replace_memory
+from together_operator.core.learning import (
+    Outcome,
+    begin,
+    learn,
+    own_write,
+    replace_memory,
+)
 from together_operator.core.memory import Memory
 from together_operator.core.report import GRACED, report
 from together_operator.core.steps import (
@@ -149,11 +155,18 @@ class Reconciler:
         self._memories[resource.uid] = case.memory
         log.debug("%s: %s", type(step).__name__, decision.situation.message)
         after, outcome = await self._carry_out(body, resource, case, decision)
-        self._memories[resource.uid] = learn(case, step, outcome, steady())
+        self._follow(resource, learn(case, step, outcome, steady()), after)
         story = stories.of_step(case, decision, outcome)
         if story is not None:
             self._tell(body, story)
         return after
+
+    def _follow(self, resource: TogetherEndpoint, memory: Memory, after: Body | None) -> None:
+        """Keep what is known, carried over a write of our own if there was one."""
+        if after is not None:
+            version = after["metadata"]["resourceVersion"]
+            memory = own_write(memory, resource.resource_version, version)
+        self._memories[resource.uid] = memory
 
     async def _carry_out(
         self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
@@ -234,6 +247,7 @@ class Reconciler:
             after = await self._write(body, resource, case, decision)
         except (Conflict, NotFound):
             return 0.0
+        self._follow(resource, case.memory, after)
         now, _ = readable(after)
         self.roster.put(Entry.of(now, case.credential))
         self._measure(now, case, decision)

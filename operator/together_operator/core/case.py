@@ -99,7 +99,7 @@ class Case:
     def unresolved(self) -> str | None:
         """What has to be settled before anything is concluded: a nonce, or the lost record."""
         if self.record_lost:
-            return f"lost@{self.desired.resource_version}"
+            return lost(self.desired.resource_version)
         operation = self.operation
         if operation is None or self.record.endpoint_id is not None:
             return None
@@ -321,6 +321,11 @@ class Case:
         first, longest = self.timing.retry
         pause = min(longest, first * 2.0 ** min(count - 1, 16))
         return max(pause, min(retry_after or 0.0, longest))
+
+
+def lost(resource_version: str) -> str:
+    """The name under which a lost record is settled: any foreign change begins it anew."""
+    return f"lost@{resource_version}"
 
 
 def merge(old: Applied, new: Applied) -> Applied:

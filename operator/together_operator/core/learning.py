@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from together_operator.core.case import Case, merge
+from together_operator.core.case import Case, lost, merge
 from together_operator.core.memory import (
     Absence,
     Answer,
@@ -206,6 +206,29 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             return _written(memory, case, step, outcome, now)
         case _:
             return memory
+
+
+def own_write(memory: Memory, before: str, after: str) -> Memory:
+    """Follow the resource through a write of this process's own.
+
+    What depends on nobody having changed the resource (create-once rule 10) still holds after it,
+    because the write carried the version that it was decided on as its precondition. Without this
+    the status that tells of the waiting would begin the waiting anew.
+
+    Args:
+        memory: What is known.
+        before: The resourceVersion that was the write's precondition.
+        after: The resourceVersion that it returned.
+
+    Returns:
+        The memory that goes with the new version.
+    """
+    names = {lost(before): lost(after)}
+    return replace(
+        memory,
+        prepared=after if memory.prepared == before else memory.prepared,
+        first_sight=tuple((names.get(subject, subject), at) for subject, at in memory.first_sight),
+    )
 
 
 def _scanned(memory: Memory, scan: Scan) -> Memory:
