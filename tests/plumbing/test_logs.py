@@ -17,7 +17,7 @@ import pytest
 from together_operator import logs
 from together_operator.logs import LogFormat, LogLevel
 
-SECRET = 'sk-"quoted"-not-a-real-key-äöü'
+SECRET = 'a-"quoted"-not-a-real-key-äöü'
 logger = logging.getLogger("together_operator.test")
 Configure = Callable[..., io.StringIO]
 
