@@ -13,7 +13,7 @@ from together_operator.core.desired import Desired
 from together_operator.core.marker import Marker
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Observed
-from together_operator.core.steps import Decision, Situation, Step, Wait
+from together_operator.core.steps import Decision, Get, List, Look, Situation, Step, Vet, Wait
 from together_operator.core.timing import Timing
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Bounds, Endpoint, Phase
@@ -287,7 +287,7 @@ class Case:
         """
         return Decision(step, Situation(reason, message, cause=cause))
 
-    def read(self, step: Step, reason: Reason, message: str) -> Decision:
+    def read(self, step: List | Look | Get | Vet, reason: Reason, message: str) -> Decision:
         """Look, unless looking has just failed: then wait, a little longer each time.
 
         Args:
@@ -295,21 +295,30 @@ class Case:
             reason: The one word for the situation meanwhile.
             message: What is being done.
         """
+        return self.paused(step.credential) or self.step(step, reason, message)
+
+    def paused(self, credential: str) -> Decision | None:
+        """The wait that is due because a key has just had no answer, if it had none.
+
+        Args:
+            credential: The identity of the key; the trouble of one is not that of another.
+        """
         trouble = self.memory.trouble
-        if trouble is not None:
-            due = trouble.at + self.backoff(trouble.count, trouble.what.retry_after)
-            if self.now < due:
-                what = trouble.what
-                if self.settled_before and trouble.count < FAILED_POLLS:
-                    return self.as_before(due - self.now)
-                return self.wait(
-                    what.reason,
-                    what.message,
-                    due - self.now,
-                    pending=not self.settled_before,
-                    cause=what.reason,
-                )
-        return self.step(step, reason, message)
+        if trouble is None or trouble.credential != credential:
+            return None
+        what = trouble.what
+        due = trouble.at + self.backoff(trouble.count, what.retry_after)
+        if self.now >= due:
+            return None
+        if self.settled_before and trouble.count < FAILED_POLLS:
+            return self.as_before(due - self.now)
+        return self.wait(
+            what.reason,
+            what.message,
+            due - self.now,
+            pending=not self.settled_before,
+            cause=what.reason,
+        )
 
     def backoff(self, count: int, retry_after: float | None = None) -> float:
         """Seconds to wait after so many failures in a row.

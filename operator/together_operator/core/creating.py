@@ -193,20 +193,30 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
         )
     if observed.forbidden is not None:
         return case.wait(Reason.NOT_ALLOWED, observed.forbidden)
+    if observed.keys.held in (None, user) and not _looked(case, user):
+        # First of all: a key with which nothing can be seen must not leave a finalizer behind,
+        # which nothing could then take off.
+        return case.read(
+            List(user, float("-inf")), Reason.CREATING, "Asking Together for its clock"
+        )
     if observed.keys.held != user:
         return case.step(KeepKey(user), Reason.CREATING, "Keeping a copy of the key")
     if not case.held or desired.owner_uid != desired.uid:
         return case.step(Prepare(), Reason.CREATING, "Taking responsibility for the resource")
-    if observed.poll is None or observed.poll.credential != user:
-        return case.read(
-            List(user, float("-inf")), Reason.CREATING, "Asking Together for its clock"
-        )
+    paused = case.paused(user)
+    if paused is not None:
+        return paused
     operation = _operation(case, observed.nonce).model_copy(
         update={"attempts": counted, "open": open_}
     )
     if open_ and case.operation is not None:
         operation = operation.model_copy(update={"date": case.operation.date})
     return _ordering(case, Record(case.record.model_copy(update={"operation": operation})))
+
+
+def _looked(case: Case, credential: str) -> bool:
+    poll = case.observed.poll
+    return poll is not None and poll.credential == credential
 
 
 def _ordering(case: Case, step: Record) -> Decision:
@@ -238,14 +248,18 @@ def _operation(case: Case, nonce: str) -> Operation:
 def _send(case: Case, operation: Operation) -> Decision:
     """POST under the record that this process has just written, while it is fresh (rule 4)."""
     fence = case.memory.fence
-    keys = case.observed.keys
+    keys, forbidden = case.observed.keys, case.observed.forbidden
     fresh = fence is not None and case.now - fence.began <= case.timing.fence
-    if not fresh or keys.user != operation.credential or keys.held != operation.credential:
+    allowed = not case.desired.spec.suspend and forbidden is None
+    if not (fresh and allowed and keys.user == keys.held == operation.credential):
         return _attempt(case, operation.open, operation.attempts)
+    paused = case.paused(operation.credential)
+    if paused is not None:
+        return paused
     marker = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
     started = case.desired.started and not case.observed.creates_stopped
     order = case.desired.order(marker, started=started)
-    return case.read(
+    return case.step(
         Create(operation.credential, operation.nonce, order),
         Reason.CREATING,
         "Ordering the endpoint from Together",

@@ -102,6 +102,11 @@ def notice(case: Case) -> Memory:
         absences=tuple(_absences(case, memory)),
     )
     endpoint = replace_memory(case, memory).endpoint
+    poll = case.observed.poll
+    if endpoint is not None and poll is not None and endpoint.id in poll.lines:
+        # Should a later LIST leave it out by mistake, this is what was seen last.
+        at = memory.seen.at if memory.seen is not None else poll.sent_at
+        memory = replace(memory, seen=Seen(endpoint, max(at, poll.sent_at)))
     phase = endpoint.phase if endpoint else Phase.UNKNOWN
     if phase not in (Phase.STARTED, Phase.UNKNOWN):
         memory = replace(memory, answered=False)
@@ -179,8 +184,7 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
     """
     memory = case.memory
     if isinstance(outcome, Unavailable) and isinstance(step, List | Look | Get | Vet):
-        count = memory.trouble.count + 1 if memory.trouble else 1
-        return replace(memory, trouble=Trouble(outcome, now, count))
+        return _unanswered(memory, step.credential, outcome, now)
     match step:
         case List():
             return replace(memory, trouble=None)
@@ -231,6 +235,12 @@ def own_write(memory: Memory, before: str, after: str) -> Memory:
     )
 
 
+def _unanswered(memory: Memory, credential: str, what: Unavailable, now: float) -> Memory:
+    old = memory.trouble
+    count = old.count + 1 if old is not None and old.credential == credential else 1
+    return replace(memory, trouble=Trouble(credential, what, now, count))
+
+
 def _scanned(memory: Memory, scan: Scan) -> Memory:
     silent = scan.conclusive and not scan.ours
     empties = (*memory.empties, scan.sent_at)[-_SCANS_KEPT:] if silent else ()
@@ -261,14 +271,9 @@ def _created(memory: Memory, step: Create, outcome: Outcome, now: float) -> Memo
     assert isinstance(outcome, Done | Refused | Ambiguous | NotSent)  # noqa: S101
     if isinstance(outcome, NotSent):
         fence = memory.fence
-        trouble = Trouble(
-            Unavailable(Reason.UNREACHABLE, outcome.message),
-            now,
-            memory.trouble.count + 1 if memory.trouble else 1,
-        )
-        return replace(
-            memory, fence=replace(fence, posted=False) if fence else None, trouble=trouble
-        )
+        memory = replace(memory, fence=replace(fence, posted=False) if fence else None)
+        what = Unavailable(Reason.UNREACHABLE, outcome.message)
+        return _unanswered(memory, step.credential, what, now)
     first_sight = tuple(
         (subject, now if subject == nonce else at) for subject, at in memory.first_sight
     )

@@ -73,14 +73,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A read that had no answer.
+    """A request that had no answer.
 
     Attributes:
+        credential: The identity of the key that it was made with.
         what: What was seen instead.
         at: When.
         count: How many in a row.
     """
 
+    credential: str
     what: Unavailable
     at: float
     count: int
@@ -139,7 +141,7 @@ class Memory:
         seen: The newest whole picture of the recorded endpoint.
         answered: Whether the model answered in this run of it.
         probed_at: When it was last asked.
-        trouble: The read that had no answer.
+        trouble: The request that had no answer.
         rejections: Writes that were not carried out, the latest of each verb and subject.
         writes: Writes that were accepted, the latest of each verb and subject.
         vetting: What a new key could see.

@@ -156,8 +156,11 @@ def report(
 
 
 def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, object]:
-    running = endpoint.phase is Phase.STARTED
     known = case.status
+    running = endpoint.phase is Phase.STARTED and not case.gone(endpoint.id)
+    replicas = endpoint.bounds.min if running else 0
+    if endpoint.phase is Phase.UNKNOWN and endpoint.state == known.state:
+        replicas = known.replicas or 0
     return {
         "name": endpoint.name,
         "display_name": endpoint.display_name,
@@ -168,7 +171,7 @@ def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, obj
         "autoscaling": StatusAutoscaling(
             min_replicas=endpoint.bounds.min, max_replicas=endpoint.bounds.max
         ),
-        "replicas": endpoint.bounds.min if running else 0,
+        "replicas": replicas,
         "ready_replicas": endpoint.ready_replicas,
         "inference": Inference(base_url=inference_url, model=endpoint.name),
     }
