@@ -41,6 +41,14 @@ def _typed(document: Document) -> list[list[str]]:
 EVERYWHERE = [words for path in DOCUMENTS for words in _typed(Document.read(path))]
 
 
+def test_files_in_commands_exist() -> None:
+    folders = ("examples/", "deploy/", "crds/", "operator/", "tests/")
+    named = [word for words in EVERYWHERE for word in words if word.startswith(folders)]
+    assert named
+    for word in named:
+        assert (PROJECT / word).exists(), word
+
+
 @cache
 def _targets() -> frozenset[str]:
     shown = subprocess.run(
