@@ -57,7 +57,8 @@ def write_down(case: Case) -> Decision | None:
                 f"Together accepted the order as {endpoint.id}",
             )
         case Refused(reason=reason, message=message):
-            refusal = Refusal(reason=reason, message=message, generation=case.desired.generation)
+            # Of the generation that was refused: a correction made meanwhile is tried at once.
+            refusal = Refusal(reason=reason, message=message, generation=answer.generation)
             refused = operation.model_copy(
                 update={"phase": OperationPhase.REFUSED, "refusal": refusal}
             )

@@ -105,8 +105,9 @@ def notice(case: Case) -> Memory:
     poll = case.observed.poll
     if endpoint is not None and poll is not None and endpoint.id in poll.lines:
         # Should a later LIST leave it out by mistake, this is what was seen last.
-        at = memory.seen.at if memory.seen is not None else poll.sent_at
-        memory = replace(memory, seen=Seen(endpoint, max(at, poll.sent_at)))
+        seen = memory.seen
+        if seen is None or seen.endpoint.id != endpoint.id or poll.sent_at > seen.at:
+            memory = replace(memory, seen=Seen(endpoint, poll.sent_at))
     phase = endpoint.phase if endpoint else Phase.UNKNOWN
     if phase not in (Phase.STARTED, Phase.UNKNOWN):
         memory = replace(memory, answered=False)
@@ -205,7 +206,7 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
         case Record():
             return replace(memory, answer=None, prepared=None)
         case Create():
-            return _created(memory, step, outcome, now)
+            return _created(memory, case.desired.generation, step, outcome, now)
         case Update() | Start() | Stop() | Delete():
             return _written(memory, case, step, outcome, now)
         case _:
@@ -266,7 +267,7 @@ def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: f
     return replace(memory, absences=absences, refreshed_for=case.desired.reconcile_requested_at)
 
 
-def _created(memory: Memory, step: Create, outcome: Outcome, now: float) -> Memory:
+def _created(memory: Memory, generation: int, step: Create, outcome: Outcome, now: float) -> Memory:
     nonce = step.nonce
     assert isinstance(outcome, Done | Refused | Ambiguous | NotSent)  # noqa: S101
     if isinstance(outcome, NotSent):
@@ -278,10 +279,19 @@ def _created(memory: Memory, step: Create, outcome: Outcome, now: float) -> Memo
         (subject, now if subject == nonce else at) for subject, at in memory.first_sight
     )
     memory = replace(
-        memory, answer=Answer(nonce, step.order, outcome), first_sight=first_sight, trouble=None
+        memory,
+        answer=Answer(nonce, generation, step.order, outcome),
+        first_sight=first_sight,
+        trouble=None,
     )
     if isinstance(outcome, Done) and outcome.endpoint is not None:
-        return replace(memory, seen=Seen(outcome.endpoint, now), details_at=now, answered=False)
+        return replace(
+            memory,
+            seen=Seen(outcome.endpoint, now),
+            details_at=now,
+            answered=False,
+            rejections=tuple(r for r in memory.rejections if r.verb != "create"),
+        )
     if isinstance(outcome, Refused):
         return _rejected(memory, "create", nonce, outcome, now)
     return memory

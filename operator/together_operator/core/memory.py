@@ -39,9 +39,17 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a POST and is not on record yet."""
+    """What came of a POST and is not on record yet.
+
+    Attributes:
+        nonce: The attempt.
+        generation: Of the resource, as the order was made from it.
+        order: What was asked for.
+        outcome: What Together answered.
+    """
 
     nonce: str
+    generation: int
     order: Order
     outcome: Done | Refused | Ambiguous | NotSent
 
