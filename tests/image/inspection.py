@@ -16,7 +16,7 @@ names = [
     os.path.relpath(os.path.join(folder, file), sys.argv[1])[:-3].replace("/", ".")
     for folder, _, files in os.walk(os.path.dirname(together_operator.__file__))
     for file in files
-    if file.endswith(".py")
+    if file.endswith(".py") and file != "__main__.py"
 ]
 writable = []
 for place in (sys.prefix, "/", "/etc", "/tmp"):

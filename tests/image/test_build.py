@@ -58,3 +58,20 @@ def test_what_is_in_it(store: tuple[Buildah, str]) -> None:
 def test_the_command_runs(store: tuple[Buildah, str]) -> None:
     buildah, container = store
     assert __version__ in buildah.run("run", container, "--", "together-operator", "version").stdout
+
+
+def test_help(store: tuple[Buildah, str]) -> None:
+    buildah, container = store
+    said = buildah.run("run", container, "--", "together-operator", "--help").stdout
+    assert "run" in said
+
+
+def test_it_says_what_is_missing(store: tuple[Buildah, str]) -> None:
+    """Without a cluster, and without what is for one machine only."""
+    buildah, container = store
+    run = buildah.run("run", container, "--", "together-operator", "run", check=False)
+    assert run.returncode != 0
+    assert "Set --kubeconfig to a kubeconfig file, or run in a pod" in run.stderr
+    simulate = buildah.run("run", container, "--", "together-operator", "simulate", check=False)
+    assert simulate.returncode != 0
+    assert "needs the extra [local]" in simulate.stderr

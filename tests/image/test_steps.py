@@ -38,13 +38,14 @@ def test_exactly_the_locked_packages_and_the_operator(installation: Path) -> Non
     check(json.loads(done.stdout), __version__)
 
 
-def test_the_command_runs(installation: Path) -> None:
+@pytest.mark.parametrize(("argument", "expected"), [("version", __version__), ("--help", "run")])
+def test_the_command_runs(installation: Path, argument: str, expected: str) -> None:
     done = subprocess.run(
-        [str(installation / "bin/together-operator"), "version"],
+        [str(installation / "bin/together-operator"), argument],
         cwd=installation,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert __version__ in done.stdout
+    assert expected in done.stdout
