@@ -14,6 +14,7 @@ from together_operator.core.memory import (
     Absence,
     Answer,
     Fence,
+    Glance,
     Memory,
     Rejection,
     Seen,
@@ -91,7 +92,13 @@ def notice(case: Case) -> Memory:
     memory = case.memory
     if memory.looked_with != case.credential:
         memory = replace(
-            memory, looked_with=case.credential, absences=(), empties=(), scan=None, trouble=None
+            memory,
+            looked_with=case.credential,
+            absences=(),
+            glances=(),
+            empties=(),
+            scan=None,
+            trouble=None,
         )
     known = dict(memory.first_sight)
     unresolved = case.unresolved
@@ -100,6 +107,7 @@ def notice(case: Case) -> Memory:
         memory,
         first_sight=tuple((subject, known.get(subject, case.now)) for subject in subjects),
         absences=tuple(_absences(case, memory)),
+        glances=tuple(g for g in memory.glances if g.endpoint_id in _tracked(case)),
     )
     endpoint = replace_memory(case, memory).endpoint
     poll = case.observed.poll
@@ -115,6 +123,10 @@ def notice(case: Case) -> Memory:
         memory = replace(memory, queued_since=None)
     elif memory.queued_since is None:
         memory = replace(memory, queued_since=case.now)
+    if endpoint is not None and phase is Phase.STOPPED and not case.desired.started:
+        # It stopped by itself, and then it was asked to be stopped: nothing is left to be sent,
+        # and to start it afterwards is a wish of its own, as after a stop that was.
+        memory = _acknowledge(memory, endpoint.id, Applied(state=State.STOPPED))
     return memory
 
 
@@ -123,28 +135,37 @@ def replace_memory(case: Case, memory: Memory) -> Case:
     return replace(case, observed=replace(case.observed, memory=memory))
 
 
-def _absences(case: Case, memory: Memory) -> Iterable[Absence]:
+def _tracked(case: Case) -> list[str]:
+    """The endpoints whose presence matters."""
     tracked = list(case.operation.removing) if case.operation else []
     if case.record.endpoint_id is not None:
         tracked.append(case.record.endpoint_id)
+    return tracked
+
+
+def _absences(case: Case, memory: Memory) -> Iterable[Absence]:
     poll = case.observed.poll
-    for endpoint_id in tracked:
+    for endpoint_id in _tracked(case):
         absence = memory.absence(endpoint_id)
         if poll is None or poll.credential != case.credential:
             if absence is not None:
                 yield absence
             continue
-        seen = memory.seen
-        shown_since = (
-            seen is not None and seen.endpoint.id == endpoint_id and seen.at >= poll.sent_at
-        )
         if endpoint_id in poll.lines:
             if absence is not None and absence.last > poll.sent_at:
                 yield absence
         elif absence is not None:
             yield replace(absence, last=max(absence.last, poll.sent_at))
-        elif not shown_since:
+        elif not _shown_since(memory, endpoint_id, poll.sent_at):
             yield Absence(endpoint_id, poll.sent_at, poll.sent_at)
+
+
+def _shown_since(memory: Memory, endpoint_id: str, at: float) -> bool:
+    """Whether something newer than a LIST has shown an endpoint that it left out."""
+    seen, glance = memory.seen, memory.glance(endpoint_id)
+    return (seen is not None and seen.endpoint.id == endpoint_id and seen.at >= at) or (
+        glance is not None and glance.found and glance.at >= at
+    )
 
 
 def begin(memory: Memory, step: Step, now: float) -> Memory:
@@ -192,6 +213,8 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
         case Look() if isinstance(outcome, Scan):
             return _scanned(memory, outcome)
         case Get(endpoint_id=endpoint_id):
+            if isinstance(outcome, Absent) and memory.absence(endpoint_id) is None:
+                return _unanswered(memory, step.credential, _disagreeing(endpoint_id), now)
             return _read(replace(memory, trouble=None), case, endpoint_id, outcome, now)
         case Vet(credential=credential):
             assert isinstance(outcome, Endpoint | Absent)  # noqa: S101
@@ -242,6 +265,15 @@ def _unanswered(memory: Memory, credential: str, what: Unavailable, now: float) 
     return replace(memory, trouble=Trouble(credential, what, now, count))
 
 
+def _disagreeing(endpoint_id: str) -> Unavailable:
+    """A 404 for what every LIST shows: no absence, and no answer to go on with either."""
+    return Unavailable(
+        Reason.UNREACHABLE,
+        f"Together lists {endpoint_id} but does not find it when it is read. It is tried again by"
+        " itself",
+    )
+
+
 def _scanned(memory: Memory, scan: Scan) -> Memory:
     silent = scan.conclusive and not scan.ours
     empties = (*memory.empties, scan.sent_at)[-_SCANS_KEPT:] if silent else ()
@@ -249,6 +281,9 @@ def _scanned(memory: Memory, scan: Scan) -> Memory:
 
 
 def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: float) -> Memory:
+    others = tuple(g for g in memory.glances if g.endpoint_id != endpoint_id)
+    glance = Glance(endpoint_id, now, found=isinstance(outcome, Endpoint))
+    memory = replace(memory, glances=(*others, glance))
     if isinstance(outcome, Endpoint):
         memory = replace(
             memory, absences=tuple(a for a in memory.absences if a.endpoint_id != endpoint_id)
@@ -385,7 +420,11 @@ def _acknowledged(memory: Memory, step: Update | Start | Stop | Delete) -> Memor
             applied = Applied(state=State.STOPPED)
         case _:
             return memory
+    return _acknowledge(memory, step.endpoint_id, applied)
+
+
+def _acknowledge(memory: Memory, endpoint_id: str, applied: Applied) -> Memory:
     known = memory.acknowledged
-    if known is not None and known[0] == step.endpoint_id:
+    if known is not None and known[0] == endpoint_id:
         applied = merge(known[1], applied)
-    return replace(memory, acknowledged=(step.endpoint_id, applied))
+    return replace(memory, acknowledged=(endpoint_id, applied))

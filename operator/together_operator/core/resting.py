@@ -141,8 +141,4 @@ def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
             f"The endpoint serves, but the ConfigMap {name} was not made by this resource and is"
             " left alone. Choose another spec.connection.configMapName, or delete the ConfigMap",
         )
-    return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'", _until_drift(case))
-
-
-def _until_drift(case: Case) -> float:
-    return max(case.memory.details_at + case.timing.drift - case.now, 0.0)
+    return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'")

@@ -7,8 +7,11 @@ a person says so.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from together_operator.core.case import Case
 from together_operator.core.learning import subject_of
+from together_operator.core.looking import details
 from together_operator.core.marker import Marker
 from together_operator.core.observed import Link
 from together_operator.core.resting import rest
@@ -59,13 +62,22 @@ def upkeep(case: Case, endpoint_id: str) -> Decision:
     key = _key(case, endpoint_id)
     if key is not None and (case.credential is None or not isinstance(key.step, Wait)):
         return key
-    decision = _picture(case, endpoint_id) or _work(case, endpoint_id)
+    decision = _picture(case, endpoint_id) or _until_drift(case, _work(case, endpoint_id))
     if key is None or not isinstance(decision.step, Wait):
         return decision
     # What saves money is done with the held key; what a person has to know is the other key.
     pauses = [step.after for step in (key.step, decision.step) if isinstance(step, Wait)]
     after = min((pause for pause in pauses if pause is not None), default=None)
     return Decision(Wait(after), key.situation)
+
+
+def _until_drift(case: Case, decision: Decision) -> Decision:
+    """Wait no longer than until name and bounds are to be read again, whatever is waited for."""
+    step = decision.step
+    if not isinstance(step, Wait):
+        return decision
+    left = max(case.memory.details_at + case.timing.drift - case.now, 0.0)
+    return replace(decision, step=Wait(left if step.after is None else min(step.after, left)))
 
 
 # -- the key -----------------------------------------------------------------------------------
@@ -135,7 +147,7 @@ def _picture(case: Case, endpoint_id: str) -> Decision | None:
     refresh = case.asked_again and memory.refreshed_for != case.desired.reconcile_requested_at
     drifted = case.now >= memory.details_at + case.timing.drift
     if case.endpoint is None or refresh or drifted:
-        return case.read(Get(credential, endpoint_id), case.present_reason, "Reading the endpoint")
+        return details(case, endpoint_id, case.present_reason, "Reading the endpoint")
     return None
 
 
