@@ -6,6 +6,7 @@ by the name that they have now: what matters is on whose behalf money was spent.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -79,7 +80,7 @@ class Judge:
     def never_two(self) -> None:
         """Fail if two endpoints of the resource ever existed at the same time (I1)."""
         lives = sorted(self.endpoints(), key=lambda e: float(e["created_at"]))
-        for earlier, later in zip(lives, lives[1:], strict=False):
+        for earlier, later in itertools.pairwise(lives):
             gone = earlier["deleted_at"]
             assert gone is not None, f"two live at once: {earlier} and {later}"
             assert gone <= later["created_at"], f"two lived at once: {earlier} and {later}"
