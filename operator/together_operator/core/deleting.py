@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.creating import claim
+from together_operator.core.looking import details
 from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
 from together_operator.core.settling import look, settle
@@ -179,7 +180,7 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
         return remove_confirmation(case, endpoint_id)
     endpoint = case.endpoint
     if endpoint is None:
-        return case.read(Get(credential, endpoint_id), Reason.DELETING, message)
+        return details(case, endpoint_id, Reason.DELETING, message)
     if endpoint.phase in (Phase.STOPPED, Phase.FAILED):
         return None
     rejection = case.memory.rejection("stop")

@@ -72,6 +72,21 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """What the latest GET of an endpoint came to.
+
+    Attributes:
+        endpoint_id: Which.
+        at: When.
+        found: Whether it was there.
+    """
+
+    endpoint_id: str
+    at: float
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The newest whole picture of the endpoint, and when it was asked for."""
 
@@ -146,6 +161,7 @@ class Memory:
         empties: When the conclusive scans that found nothing were sent.
         scan: The newest scan.
         absences: Endpoints that LISTs do not show.
+        glances: The latest GET of each endpoint that matters.
         seen: The newest whole picture of the recorded endpoint.
         answered: Whether the model answered in this run of it.
         probed_at: When it was last asked.
@@ -170,6 +186,7 @@ class Memory:
     empties: tuple[float, ...] = field(default=())
     scan: Scan | None = None
     absences: tuple[Absence, ...] = field(default=())
+    glances: tuple[Glance, ...] = field(default=())
     seen: Seen | None = None
     answered: bool = False
     probed_at: float | None = None
@@ -207,3 +224,7 @@ class Memory:
     def absence(self, endpoint_id: str) -> Absence | None:
         """What is known of an endpoint's absence."""
         return next((a for a in self.absences if a.endpoint_id == endpoint_id), None)
+
+    def glance(self, endpoint_id: str) -> Glance | None:
+        """What the latest GET of an endpoint came to."""
+        return next((g for g in self.glances if g.endpoint_id == endpoint_id), None)

@@ -142,9 +142,9 @@ def _picture(case: Case, endpoint_id: str) -> Decision | None:
         return case.read(
             List(credential, float("-inf")), case.present_reason, "Looking at Together"
         )
-    if case.missing(endpoint_id):
-        return _absent(case, endpoint_id, credential)
     refresh = case.asked_again and memory.refreshed_for != case.desired.reconcile_requested_at
+    if case.missing(endpoint_id) and not refresh:
+        return _absent(case, endpoint_id, credential)
     drifted = case.now >= memory.details_at + case.timing.drift
     if case.endpoint is None or refresh or drifted:
         return details(case, endpoint_id, case.present_reason, "Reading the endpoint")

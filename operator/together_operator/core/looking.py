@@ -1,0 +1,33 @@
+"""Reading one endpoint whole, while LIST and GET may tell different stories.
+
+Either may lag behind the other, in both directions. Asking the one again at once because of what
+the other said would go round without end, so that a story that does not fit is given its time.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.steps import Decision, Get, List
+from together_operator.resource.reasons import Reason
+
+
+def details(case: Case, endpoint_id: str, reason: Reason, message: str) -> Decision:
+    """Read an endpoint that LISTs show.
+
+    Args:
+        case: The resource.
+        endpoint_id: The endpoint.
+        reason: The one word meanwhile.
+        message: What is being done.
+    """
+    credential = case.credential or ""
+    glance = case.memory.glance(endpoint_id)
+    if glance is None or glance.found:
+        return case.read(Get(credential, endpoint_id), reason, message)
+    poll = case.observed.poll
+    if poll is None or poll.sent_at < glance.at:
+        return case.read(List(credential, glance.at), reason, message)
+    due = glance.at + case.timing.scan_gap
+    if case.now >= due:
+        return case.read(Get(credential, endpoint_id), reason, message)
+    return case.as_before(due - case.now)
