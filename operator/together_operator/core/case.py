@@ -224,6 +224,7 @@ class Case:
             ready is not None
             and ready.status == "True"
             and ready.observed_generation == self.desired.generation
+            and self.record.endpoint_id is not None
         )
 
     @property
@@ -267,12 +268,17 @@ class Case:
     def as_before(self, after: float | None = None) -> Decision:
         """Nothing to do for now, and nothing new to tell.
 
+        What was told of an earlier generation says nothing of this one, so a changed resource is
+        at work until it has been looked at.
+
         Args:
             after: Seconds until another look is worth it.
         """
         ready = self.condition(ConditionType.READY)
-        message = ready.message if ready is not None else "Looking at Together"
-        return Decision(Wait(after), Situation(self.present_reason, message, keep=True))
+        if ready is None or ready.observed_generation != self.desired.generation:
+            reason = Reason.CREATING if self.record.endpoint_id is None else Reason.UPDATING
+            return self.wait(reason, "Looking at Together before anything is changed", after)
+        return Decision(Wait(after), Situation(self.present_reason, ready.message, keep=True))
 
     def step(
         self, step: Step, reason: Reason, message: str, *, cause: Reason | None = None
