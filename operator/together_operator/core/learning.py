@@ -130,6 +130,33 @@ def notice(case: Case) -> Memory:
     return memory
 
 
+def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
+    """A state that is seen to be as asked counts as acknowledged.
+
+    Whether an endpoint is to be started again depends on what it was last asked to be (I8). The
+    answer to a start or stop may be lost, and a stop may be asked for when idleness has done it
+    already: neither may leave behind a belief that is no longer true.
+    """
+    endpoint_id = case.record.endpoint_id
+    if endpoint_id is None or case.desired.deleting:
+        return memory
+    stop = memory.sent("stop")
+    if not case.desired.started and phase in (Phase.STOPPING, Phase.STOPPED):
+        state = State.STOPPED
+    elif (
+        case.desired.started
+        and phase is Phase.STARTED
+        # What has just been stopped may still look started.
+        and (stop is None or case.now >= stop.at + case.timing.repeat)
+    ):
+        state = State.STARTED
+    else:
+        return memory
+    if replace_memory(case, memory).applied.state == state:
+        return memory
+    return _acknowledge(memory, endpoint_id, Applied(state=state))
+
+
 def replace_memory(case: Case, memory: Memory) -> Case:
     """The same case with another memory."""
     return replace(case, observed=replace(case.observed, memory=memory))
@@ -389,7 +416,8 @@ def _written(
     now: float,
 ) -> Memory:
     verb, subject = subject_of(case, step)
-    if isinstance(step, Start) and isinstance(outcome, Done | Refused):
+    final = isinstance(outcome, Refused) and not outcome.retryable
+    if isinstance(step, Start) and (final or isinstance(outcome, Done)):
         memory = replace(memory, restarted_for=case.desired.restart_requested_at)
     if isinstance(step, Delete) and isinstance(outcome, Absent):
         memory = _read(memory, case, step.endpoint_id, outcome, now)
