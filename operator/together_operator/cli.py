@@ -47,7 +47,7 @@ def _fail(message: str, code: int = 1) -> typer.Exit:
 
 
 def _run(**given: Any) -> None:
-    from together_operator.controller import operator
+    from together_operator.controller import process
     from together_operator.controller.health import PortTakenError
     from together_operator.controller.kube_errors import KubeError
     from together_operator.handlers import watch
@@ -60,7 +60,7 @@ def _run(**given: Any) -> None:
         raise _fail("\n".join(error.problems), _WRONG_USE) from None
     logs.configure(settings.log_format, settings.log_level)
     try:
-        asyncio.run(operator.run(settings, watch))
+        asyncio.run(process.run(settings, watch))
     except (KubeError, ConfigurationError, PortTakenError) as error:
         raise _fail(f"The operator cannot run: {error}") from None
 

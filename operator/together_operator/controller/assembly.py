@@ -1,0 +1,122 @@
+"""Everything that the operator is made of, made and connected in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncIterator
+
+from together_operator.controller.accounts import Accounts
+from together_operator.controller.clocks import Clocks
+from together_operator.controller.effects import Effects
+from together_operator.controller.events import Recorder
+from together_operator.controller.guards import Guards
+from together_operator.controller.keys import HeldKey, KeyRing
+from together_operator.controller.kube import Kube
+from together_operator.controller.observer import Observer
+from together_operator.controller.operator import LANES, Operator
+from together_operator.controller.poller import Poller
+from together_operator.controller.queue import Key, Lane, Queue
+from together_operator.controller.reconciler import Reconciler
+from together_operator.controller.resync import Resync
+from together_operator.controller.roster import Roster
+from together_operator.core.timing import Timing
+from together_operator.drivers import V1Driver
+from together_operator.drivers.driver import Driver
+from together_operator.metrics import Metrics
+from together_operator.settings import Probe, Settings
+from together_operator.together import Timeouts, V1Client, Wire
+
+log = logging.getLogger(__name__)
+
+RESYNC_SECONDS = 600.0
+KEY_PAUSE_SECONDS = 60.0
+_EVENT_SECONDS = 5.0
+"""What a shutdown allows for telling the last events."""
+
+
+@contextlib.asynccontextmanager
+async def assembled(
+    settings: Settings, kube: Kube, cluster: str, metrics: Metrics, stopping: asyncio.Event
+) -> AsyncIterator[Operator]:
+    """Have an operator that knows every resource and every key, ready to work.
+
+    Args:
+        settings: What it is told.
+        kube: The cluster.
+        cluster: The cluster id.
+        metrics: What is counted.
+        stopping: Set when a shutdown begins.
+
+    Raises:
+        KubeError: The cluster did not answer.
+    """
+    clocks = Clocks.real()
+    scale = settings.time_scale
+    timing = Timing.scaled(scale, settings.drift_interval)
+    wire = Wire(
+        settings.base_url,
+        timeouts=Timeouts(create=timing.post_timeout),
+        ca_file=settings.ca_file,
+        observer=metrics.remote_call,
+    )
+
+    def driver(key: HeldKey) -> Driver:
+        return V1Driver(V1Client(wire, key.credential))
+
+    def operator_key() -> str | None:
+        secret = settings.operator_key
+        return secret.get_secret_value() if secret is not None else None
+
+    accounts = Accounts(cluster, clocks.steady)
+    roster = Roster()
+    keys = KeyRing(
+        kube,
+        cluster,
+        settings.operator_namespace,
+        clocks.steady,
+        operator_key,
+        frozenset(settings.default_key_namespaces),
+        KEY_PAUSE_SECONDS / scale,
+    )
+    guards = Guards(settings.allowed_hardware, settings.max_replicas, settings.max_price_per_hour)
+    observer = Observer(
+        kube, cluster, accounts, keys, roster, guards, timing, clocks, driver,
+        probes=settings.probe is Probe.REQUEST,
+    )  # fmt: skip
+    queue = Queue()
+    for lane in Lane:
+        metrics.queue_depth(lane.name.lower(), functools.partial(queue.depth, lane))
+
+    def enqueue(key: Key, trigger: str) -> None:
+        queue.add(key, trigger, LANES[trigger])
+
+    effects = Effects(kube, cluster, accounts, keys, roster, clocks, settings.namespaces)
+    poller = Poller(
+        accounts, keys, roster, metrics, clocks, enqueue,
+        settings.poll_interval, settings.poll_interval_transition,
+    )  # fmt: skip
+    resync = Resync(
+        kube, settings.namespaces, roster, keys, accounts, clocks, enqueue,
+        RESYNC_SECONDS / scale,
+    )  # fmt: skip
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(wire.aclose)
+        recorder = Recorder(kube)
+        telling = asyncio.create_task(recorder.run(), name="events")
+        stack.callback(telling.cancel)
+        stack.push_async_callback(recorder.drain, _EVENT_SECONDS)
+        reconciler = Reconciler(
+            effects, observer, roster, recorder, metrics,
+            KEY_PAUSE_SECONDS / scale, stopping.is_set,
+        )  # fmt: skip
+        await resync.fill()
+        for copy in keys:
+            if copy.key is not None:
+                accounts.add(copy.key.identity, functools.partial(driver, copy.key))
+        log.info(
+            "Cluster %s, %d resources, Together at %s", cluster, len(roster), settings.base_url
+        )
+        yield Operator(settings, queue, reconciler, poller, resync, metrics, stopping)

@@ -1,0 +1,110 @@
+"""The process: its signals, its health, and the order in which it comes up and goes down.
+
+It answers probes and signals from the first moment, also while it waits for the CRD to be
+installed: as the first process of a container nobody else would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+from together_operator.controller.assembly import assembled
+from together_operator.controller.health import HealthServer
+from together_operator.controller.identity import establish
+from together_operator.controller.kube import Kube
+from together_operator.controller.operator import Operator
+from together_operator.controller.watcher import Watcher, WatchFunction
+from together_operator.metrics import Metrics
+from together_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_DEAF_SECONDS = 300.0
+"""Without a sign of life from the watch or the poller for so long, the operator is not alive."""
+
+
+@dataclass(slots=True)
+class _Vitals:
+    """What the probes look at; nothing of it is there at first."""
+
+    watcher: Watcher | None = None
+    operator: Operator | None = None
+
+    def watch_alive(self) -> str | None:
+        return None if self.watcher is None else _silent(self.watcher.silent_for)
+
+    def poller_alive(self) -> str | None:
+        return None if self.operator is None else _silent(self.operator.poller.silent_for)
+
+    def watch_ready(self) -> str | None:
+        if self.watcher is None:
+            return "waiting for the API server to serve TogetherEndpoints; is the CRD installed?"
+        return None if self.watcher.watching else "not all resources are listed"
+
+
+def _silent(seconds: float) -> str | None:
+    return f"silent for {seconds:.0f} s" if seconds > _DEAF_SECONDS else None
+
+
+async def run(settings: Settings, watch: WatchFunction) -> None:
+    """Run the operator until SIGTERM or SIGINT.
+
+    Args:
+        settings: What it is told.
+        watch: Watches the cluster (the handlers).
+
+    Raises:
+        KubeError: There is no way to the cluster, or the cluster's identity is refused.
+        PortTakenError: A port is taken by somebody else.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    metrics, vitals = Metrics(), _Vitals()
+    health = HealthServer(
+        health_port=settings.health_port,
+        metrics_port=settings.metrics_port,
+        metrics=metrics,
+        alive={"watch": vitals.watch_alive, "poller": vitals.poller_alive},
+        ready={"watch": vitals.watch_ready},
+    )
+    kube = await Kube.connect(settings.kubeconfig, observer=metrics.kube_call)
+    async with kube, health:
+        cluster = await _unless(stopping, _identity(kube, settings))
+        if cluster is None:
+            return
+        async with assembled(settings, kube, cluster, metrics, stopping) as operator:
+            vitals.operator = operator
+            vitals.watcher = Watcher(
+                watch,
+                operator,
+                kubeconfig=settings.kubeconfig,
+                namespaces=settings.namespaces,
+                on_restart=metrics.watch_restarted,
+            )
+            await operator.serve(vitals.watcher)
+
+
+async def _identity(kube: Kube, settings: Settings) -> str:
+    await kube.wait_for_discovery()
+    return await establish(kube, settings.operator_namespace, settings.cluster_id)
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, str]) -> str | None:
+    """Wait for something, or for the order to stop."""
+    task = asyncio.create_task(work)
+    order = asyncio.create_task(stopping.wait())
+    await asyncio.wait((task, order), return_when=asyncio.FIRST_COMPLETED)
+    order.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return None
