@@ -46,7 +46,7 @@ async def test_a_request_says_who_we_are_and_carries_the_key() -> None:
     assert seen == Reply(200, "{}", 1795334400.0, None)
     head = server.requests[0]
     assert head.startswith("POST /v1/endpoints HTTP/1.1")
-    assert f"User-Agent: together-operator/{__version__} (+https://" in head
+    assert f"User-Agent: together-operator/{__version__}\r\n" in head
     assert f"Authorization: Bearer {KEY}" in head
     assert "Connection: close" in head
 

@@ -25,7 +25,7 @@ from together_operator.together._errors import bounded
 from together_operator.together._headers import read_date, read_retry_after
 from together_operator.together._retry import DEFAULT_BACKOFF, Backoff
 
-USER_AGENT: Final = f"together-operator/{__version__} (+https://together-operator.io)"
+USER_AGENT: Final = f"together-operator/{__version__}"
 """Cloudflare refuses the default User-Agents of some HTTP libraries (error 1010)."""
 
 LARGEST_ANSWER: Final = 64 * 2**20
