@@ -384,6 +384,16 @@ def _accepted(memory: Memory, verb: str, subject: str, now: float) -> Memory:
     return replace(memory, writes=writes, rejections=rejections)
 
 
+def start_subject(case: Case, endpoint_id: str) -> str:
+    """What a start is about: a new generation, or a new request, is a new wish.
+
+    Args:
+        case: The resource.
+        endpoint_id: The endpoint.
+    """
+    return f"{endpoint_id}/{case.desired.generation}/{case.desired.restart_requested_at or ''}"
+
+
 def subject_of(case: Case, step: Step) -> tuple[str, str]:
     """What a write is about: the same subject is not sent twice without a reason.
 
@@ -394,12 +404,11 @@ def subject_of(case: Case, step: Step) -> tuple[str, str]:
     Returns:
         The verb, and the subject.
     """
-    wish = f"{case.desired.generation}/{case.desired.restart_requested_at or ''}"
     match step:
         case Update(endpoint_id=endpoint_id, change=change):
             return "update", f"{endpoint_id}/{change}"
         case Start(endpoint_id=endpoint_id):
-            return "start", f"{endpoint_id}/{wish}"
+            return "start", start_subject(case, endpoint_id)
         case Stop(endpoint_id=endpoint_id):
             return "stop", endpoint_id
         case Delete(endpoint_id=endpoint_id):

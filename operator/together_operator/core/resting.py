@@ -7,13 +7,43 @@ what it costs or does not cost, and what can be done about it.
 from __future__ import annotations
 
 from together_operator.core.case import Case
+from together_operator.core.learning import start_subject
 from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Probe
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Endpoint, Phase
+from together_operator.resource.remote import Endpoint, Phase, Refused
 
 _NEW = frozenset({Reason.CREATING, Reason.CLAIMING, Reason.WAITING_FOR_CAPACITY})
+
+
+DEFINITE = frozenset(
+    {
+        Reason.V1_CLOSED,
+        Reason.INVALID_MODEL,
+        Reason.INVALID_HARDWARE,
+        Reason.INVALID_ZONE,
+        Reason.INVALID_REQUEST,
+        Reason.UNSUPPORTED,
+        Reason.NAME_TAKEN,
+    }
+)
+"""Refusals that only a change of the resource, or a person's request, can turn."""
+
+
+def standing_refusal(case: Case) -> Decision | None:
+    """A definite refusal that an earlier process met, as the status still tells it.
+
+    Args:
+        case: The resource.
+    """
+    stalled = case.condition(ConditionType.STALLED)
+    known = case.memory.rejections or case.memory.writes
+    if stalled is None or stalled.status != "True" or stalled.reason not in DEFINITE:
+        return None
+    if stalled.observed_generation != case.desired.generation or case.asked_again or known:
+        return None
+    return case.wait(Reason(stalled.reason), stalled.message)
 
 
 def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
@@ -27,6 +57,10 @@ def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
     trouble = _connection_trouble(case)
     if trouble is not None:
         return trouble
+    if case.desired.started and endpoint.phase in (Phase.STOPPED, Phase.FAILED):
+        refused = _restart_refused(case, endpoint)
+        if refused is not None:
+            return refused
     match endpoint.phase:
         case Phase.FAILED:
             return case.wait(
@@ -80,6 +114,20 @@ def _finality(case: Case) -> str:
     if not case.observed.stop_is_final:
         return ""
     return ". On most accounts Together no longer starts a stopped v1 endpoint again"
+
+
+def _restart_refused(case: Case, endpoint: Endpoint) -> Decision | None:
+    """A start that a person asked for and that was refused for good goes on being told."""
+    wish = case.desired.restart_requested_at
+    if wish is None or (case.restart_asked and case.memory.restarted_for != wish):
+        return None
+    rejection = case.memory.rejection("start", start_subject(case, endpoint.id))
+    if rejection is None:
+        return standing_refusal(case)
+    what = rejection.what
+    if not isinstance(what, Refused) or what.retryable:
+        return None
+    return case.wait(what.reason, what.message)
 
 
 def _stopped_by_others(case: Case, endpoint: Endpoint) -> Decision:

@@ -14,7 +14,7 @@ from together_operator.core.learning import subject_of
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
 from together_operator.core.observed import Link
-from together_operator.core.resting import rest
+from together_operator.core.resting import rest, standing_refusal
 from together_operator.core.steps import (
     Decision,
     Get,
@@ -28,22 +28,9 @@ from together_operator.core.steps import (
     Vet,
     Wait,
 )
-from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
 from together_operator.resource.spec import State
-
-DEFINITE = frozenset(
-    {
-        Reason.V1_CLOSED,
-        Reason.INVALID_MODEL,
-        Reason.INVALID_HARDWARE,
-        Reason.INVALID_ZONE,
-        Reason.INVALID_REQUEST,
-        Reason.UNSUPPORTED,
-        Reason.NAME_TAKEN,
-    }
-)
-"""Refusals that only a change of the resource, or a person's request, can turn."""
 
 
 def upkeep(case: Case, endpoint_id: str) -> Decision:
@@ -307,20 +294,8 @@ def _refused(case: Case, step: Step) -> Decision | None:
     verb, subject = subject_of(case, step)
     rejection = case.memory.rejection(verb, subject)
     if rejection is None:
-        stalled = case.condition(ConditionType.STALLED)
-        if (
-            stalled is not None
-            and stalled.status == "True"
-            and stalled.reason in DEFINITE
-            and stalled.observed_generation == case.desired.generation
-            and not case.asked_again
-            and not (case.restart_asked and isinstance(step, Start))
-            and not isinstance(step, Stop)
-            and not case.memory.rejections
-            and not case.memory.writes
-        ):
-            return case.wait(Reason(stalled.reason), stalled.message)
-        return None
+        wanted = isinstance(step, Stop) or (case.restart_asked and isinstance(step, Start))
+        return None if wanted else standing_refusal(case)
     what = rejection.what
     if isinstance(what, Refused) and not what.retryable:
         if case.asked_again and rejection.at < case.memory.details_at:
