@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.argo_health import Situation, expect_health
 from tests.support.chart import ROOT, installed_rbac, render
 from tests.support.operator import eventually, manifest
 from together_local.cluster.control_plane import ControlPlane
@@ -98,6 +99,12 @@ def deployed(
     cluster.kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
     for name in (OPERATOR, "ordinary", "trusted", "untrusted"):
         cluster.kubectl("create", "namespace", name)
+    # Before the operator is there, as when people install in the other order.
+    create_secret = ("create", "secret", "generic", "together", "--from-literal=api-key=k")
+    cluster.kubectl("-n", "ordinary", *create_secret)
+    cluster.kubectl("-n", "ordinary", "apply", "-f", "-", input=json.dumps(manifest("own-key")))
+    early = cluster.kubectl("-n", "ordinary", "get", "tep", "own-key", "-o", "json").stdout
+    expect_health(Situation.NOT_SEEN, json.loads(early))
     key = tmp_path / "api-key"
     key.write_text(SHARED_KEY)
     ports = free_ports(("health", "metrics"))
@@ -129,11 +136,8 @@ def deployed(
 
 def test_the_whole_cluster(deployed: Deployed) -> None:
     kubectl = deployed.cluster.kubectl
-    kubectl("-n", "ordinary", "create", "secret", "generic", "together", "--from-literal=api-key=k")
-    own = manifest("own-key")
     shared = manifest("shared-key")
     del shared["spec"]["apiKeySecretRef"]
-    kubectl("-n", "ordinary", "apply", "-f", "-", input=json.dumps(own))
     for namespace in ("trusted", "untrusted"):
         kubectl("-n", namespace, "apply", "-f", "-", input=json.dumps(shared))
 
