@@ -41,11 +41,14 @@ def settle_copy(case: Case) -> Decision | None:
     Returns:
         The step, or `None` if the state is our own or may be ignored.
     """
+    desired = case.desired
+    if case.operation is not None:
+        if desired.held and desired.owner_uid == desired.uid:
+            return None
+        return case.step(Prepare(), Reason.UPDATING, "Taking responsibility for the resource")
     former = former_owner(case)
     if former is None:
         return None
-    if case.operation is not None:
-        return case.step(Prepare(), Reason.RESTORED_COPY, "Taking responsibility for the resource")
     lives = case.memory.owner_lives
     if lives is None or lives[0] != former:
         return case.step(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.marker import Marker
+from together_operator.core.scan import horizon
 from together_operator.core.settling import Settled, look, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
 from together_operator.resource import names
@@ -108,25 +109,43 @@ def claim(case: Case, verdict: Settled) -> Decision:
         verdict: What settling found, at least one endpoint.
     """
     first, *rest = verdict.found
-    operation = case.operation or _operation(case, first.nonce or case.observed.nonce)
-    proven = {operation.nonce, *operation.open}
-    extras = tuple(found.id for found in rest if found.nonce in proven)
-    accounted = {first.nonce, *(found.nonce for found in rest)}
+    operation = case.operation or _lost_operation(case)
+    proven = set(_attempts(case))
+    extras = {found.nonce: found.id for found in reversed(rest)}
+    extras = {n: i for n, i in extras.items() if n in proven and n != first.nonce}
     done = operation.model_copy(
         update={
             "phase": OperationPhase.DONE,
-            "nonce": first.nonce or operation.nonce,
-            "open": tuple(sorted(proven - accounted)) if first.nonce else operation.open,
-            "removing": extras,
+            # What a person chose gets a nonce of its own: the attempt on record may yet come.
+            "nonce": first.nonce or case.observed.nonce,
+            "open": tuple(sorted(proven - {first.nonce, *extras})),
+            "removing": tuple(extras.values()),
             "refusal": None,
         }
     )
     status = case.record.model_copy(
         update={"operation": done, "endpoint_id": first.id, "api": case.observed.api}
     )
+    if case.operation is None:
+        # Whether a restart was asked for before the record was lost is not known: do not start.
+        wish = case.desired.restart_requested_at
+        status = status.model_copy(update={"last_handled_restart_at": wish})
     return case.step(
         Record(status), Reason.CLAIMING, f"Took over {first.id}, which an earlier attempt made"
     )
+
+
+def _attempts(case: Case) -> tuple[str, ...]:
+    """The nonces on record; without a record nothing is proven by a nonce."""
+    operation = case.operation
+    return () if operation is None else (operation.nonce, *operation.open)
+
+
+def _lost_operation(case: Case) -> Operation:
+    """A record in place of a lost one, which goes on looking as far back as that may have gone."""
+    since = horizon(None, case.desired.created_at)
+    operation = _operation(case, case.observed.nonce)
+    return operation.model_copy(update={"date": format_time(since)})
 
 
 def _made(case: Case, operation: Operation, order: Order, endpoint: Endpoint) -> Status:

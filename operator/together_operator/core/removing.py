@@ -51,21 +51,29 @@ def newly_proven(case: Case, marked: Iterable[Found]) -> Decision | None:
     operation = case.operation
     if operation is None:
         return None
-    fresh = tuple(
-        found.id
-        for found in marked
-        if found.nonce in operation.open
-        and found.id not in operation.removing
-        and found.id != case.record.endpoint_id
-        and not case.gone(found.id)
-    )
+    # One attempt makes one endpoint: a younger one with the same nonce is a copied name, and with
+    # the oldest on record the attempt has come to its end.
+    oldest = {found.nonce: found.id for found in reversed(tuple(marked))}
+    fresh = {
+        nonce: endpoint_id
+        for nonce, endpoint_id in oldest.items()
+        if nonce in operation.open
+        and endpoint_id not in operation.removing
+        and endpoint_id != case.record.endpoint_id
+        and not case.gone(endpoint_id)
+    }
     if not fresh:
         return None
-    record = operation.model_copy(update={"removing": (*operation.removing, *fresh)})
+    record = operation.model_copy(
+        update={
+            "open": tuple(nonce for nonce in operation.open if nonce not in fresh),
+            "removing": (*operation.removing, *fresh.values()),
+        }
+    )
     return case.step(
         Record(case.record.model_copy(update={"operation": record})),
         Reason.CLAIMING,
-        f"A late attempt made {', '.join(fresh)} as well; removing it",
+        f"A late attempt made {', '.join(fresh.values())} as well; removing it",
     )
 
 

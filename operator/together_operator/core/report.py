@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from together_operator.core.case import Case
+from together_operator.core.copies import former_owner
 from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Record, Situation
 from together_operator.resource import names
@@ -130,7 +131,11 @@ def report(
         inference_url: Base URL under which the endpoint answers.
     """
     step = decision.step
-    status = step.status if isinstance(step, Record) else case.record
+    if isinstance(step, Record):
+        status = step.status
+    else:
+        # What a copy carries is the question that a person is asked; it stands until the answer.
+        status = case.record if former_owner(case) is None else case.status
     case = replace(case, status=status)
     update: dict[str, object] = {
         "observed_generation": case.desired.generation,
