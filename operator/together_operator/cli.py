@@ -159,7 +159,8 @@ def _load(entry: EntryPoint) -> None:
     try:
         command = entry.load()
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("together_local", "together_operator"):
+        # The package may be absent; a part of it that is absent is a fault and not a choice.
+        if (error.name or "").startswith(("together_local.", "together_operator")):
             raise
         _missing(entry.name)
         return
