@@ -101,6 +101,10 @@ class Judge:
         self.never_two()
         assert self.live() == []
 
+    def marks(self, endpoint: Object) -> bool:
+        """Whether an endpoint carries the resource's mark in the name that it has now."""
+        return _owner(endpoint["display_name"]) == self._tag
+
     def touched(self, endpoint_id: str) -> list[Object]:
         """The changes and deletions of an endpoint that were asked for over the API."""
         return [
