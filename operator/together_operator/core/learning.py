@@ -123,11 +123,7 @@ def notice(case: Case) -> Memory:
         memory = replace(memory, queued_since=None)
     elif memory.queued_since is None:
         memory = replace(memory, queued_since=case.now)
-    if endpoint is not None and phase is Phase.STOPPED and not case.desired.started:
-        # It stopped by itself, and then it was asked to be stopped: nothing is left to be sent,
-        # and to start it afterwards is a wish of its own, as after a stop that was.
-        memory = _acknowledge(memory, endpoint.id, Applied(state=State.STOPPED))
-    return memory
+    return _witnessed(case, memory, phase)
 
 
 def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
