@@ -58,7 +58,8 @@ class Team:
     def operation(self) -> dict[str, Any]:
         """The state of the last sync."""
         found = self.argocd.application(self.application)
-        state: dict[str, Any] = found["status"].get("operationState", {})
+        # Right after its creation it has no status at all.
+        state: dict[str, Any] = found.get("status", {}).get("operationState", {})
         return state
 
     def has(self, kind: str, name: str) -> bool:
