@@ -23,98 +23,109 @@ pytestmark = pytest.mark.timeout(300)
 
 Object = dict[str, Any]
 
-KEPT = pytest.mark.parametrize(
-    ("annotations", "status"),
-    [(True, True), (True, False), (False, True)],
-    ids=["all-kept", "status-dropped", "annotations-dropped"],
-)
-"""What a backup tool may bring back of the original."""
+KEPT = {
+    "all-kept": {"annotations": True, "status": True},
+    "status-dropped": {"annotations": True, "status": False},
+    "annotations-dropped": {"annotations": False, "status": True},
+}
+"""What a backup tool may bring back of an original."""
 
 
-@KEPT
 def test_a_copy_of_a_living_resource_gets_its_own_endpoint(
-    operator: OperatorProcess, team: Team, *, annotations: bool, status: bool
+    operator: OperatorProcess, team: Team
 ) -> None:
     original = served(team)
     theirs = original["status"]["endpointID"]
     with stopped(operator):
-        restore(team, original, "copy", annotations=annotations, status=status)
-    copy = team.until("copy", "Serving")
-    ours = copy["status"]["endpointID"]
-    assert ours != theirs
-    judge = Judge.of(operator, team, "copy")
-    judge.one(ours)
-    assert len(judge.posts()) == 1
+        for name, kept in KEPT.items():
+            restore(team, original, name, **kept)
+    judges = {}
+    for name in KEPT:
+        team.awaits(
+            name, "nothing of it is left", lambda it: it["status"].get("endpointID") != theirs
+        )
+        ours = team.until(name, "Serving")["status"]["endpointID"]
+        assert ours != theirs
+        judges[name] = Judge.of(operator, team, name)
+        judges[name].one(ours)
+        assert len(judges[name].posts()) == 1
     Judge.of(operator, team).one(theirs)
 
-    team.delete("copy")
-    team.gone("copy")
-    judge.none()
+    for name in KEPT:
+        team.delete(name)
+    for name, judge in judges.items():
+        team.gone(name)
+        judge.none()
     assert [e["id"] for e in team.live()] == [theirs]
-    assert judge.touched(theirs) == []
+    assert Judge.of(operator, team).touched(theirs) == []
     assert team.reason() == "Serving"
 
 
-@KEPT
 def test_a_copy_of_a_lost_resource_asks_and_takes_over(
-    operator: OperatorProcess, team: Team, *, annotations: bool, status: bool
+    operator: OperatorProcess, team: Team
 ) -> None:
-    former = lost(operator, team, annotations=annotations, status=status)
-    theirs = former["status"]["endpointID"]
-    assert [e["id"] for e in team.live()] == [theirs]
-
-    team.annotate("mixtral", "restored-copy", "Adopt")
-    found = team.until("mixtral", "Serving")
-    assert found["status"]["endpointID"] == theirs
-    assert len(team.posts()) == 1
-    team.awaits(
-        "mixtral",
-        "the answer is taken off",
-        lambda it: "together-operator.io/restored-copy" not in it["metadata"]["annotations"],
-    )
-    # It is this resource's now, by name and in the end.
-    judge = Judge.of(operator, team)
-    assert judge.marks(team.live()[0])
-    team.delete()
-    team.gone()
+    former = lost(operator, team)
+    for name in KEPT:
+        team.annotate(name, "restored-copy", "Adopt")
+    for name, original in former.items():
+        found = team.until(name, "Serving")
+        assert found["status"]["endpointID"] == original["status"]["endpointID"]
+        team.awaits(
+            name,
+            "the answer is taken off",
+            lambda it: "together-operator.io/restored-copy" not in it["metadata"]["annotations"],
+        )
+        # It is this resource's now: by name, and so in the end.
+        (now,) = [e for e in team.live() if e["id"] == found["status"]["endpointID"]]
+        assert Judge.of(operator, team, name).marks(now)
+    assert len(team.posts()) == len(KEPT)
+    for name in KEPT:
+        team.delete(name)
+    for name in KEPT:
+        team.gone(name)
     assert team.live() == []
 
 
-@KEPT
 def test_a_copy_of_a_lost_resource_asks_and_begins_anew(
-    operator: OperatorProcess, team: Team, *, annotations: bool, status: bool
+    operator: OperatorProcess, team: Team
 ) -> None:
-    former = lost(operator, team, annotations=annotations, status=status)
-    theirs = former["status"]["endpointID"]
-
-    team.annotate("mixtral", "restored-copy", "New")
-    found = team.until("mixtral", "Serving")
-    ours = found["status"]["endpointID"]
-    judge = Judge.of(operator, team)
-    judge.one(ours)
-    assert {e["id"] for e in team.live()} == {ours, theirs}
-    team.delete()
-    team.gone()
-    judge.none()
-    assert [e["id"] for e in team.live()] == [theirs]
-    assert judge.touched(theirs) == []
+    former = lost(operator, team)
+    left = {original["status"]["endpointID"] for original in former.values()}
+    for name in KEPT:
+        team.annotate(name, "restored-copy", "New")
+    judges = {}
+    for name in KEPT:
+        found = team.until(name, "Serving")
+        judges[name] = Judge.of(operator, team, name)
+        judges[name].one(found["status"]["endpointID"])
+        team.delete(name)
+    for name, judge in judges.items():
+        team.gone(name)
+        judge.none()
+    assert {e["id"] for e in team.live()} == left
+    assert not any(judges["all-kept"].touched(endpoint_id) for endpoint_id in left)
 
 
 def test_a_copy_that_is_deleted_before_anybody_answered(
     operator: OperatorProcess, team: Team
 ) -> None:
-    former = lost(operator, team, annotations=True, status=True, finalizer=True)
-    theirs = former["status"]["endpointID"]
-    # Asked for as long as nobody answers, be the operator restarted or not.
+    former = lost(operator, team, finalizer=True)
+    # It is asked for as long as nobody answers, be the operator restarted or not.
     operator.kill()
     operator.start()
-    team.annotate("mixtral", "reconcile-requested-at", "now")
+    for name in KEPT:
+        team.annotate(name, "reconcile-requested-at", "now")
     team.polled()
-    assert team.reason() == "RestoredCopy"
-    team.delete()
-    team.gone()
-    assert [e["id"] for e in team.live()] == [theirs]
-    assert Judge(operator, former["metadata"]["uid"]).touched(theirs) == []
+    for name in KEPT:
+        assert team.reason(name) == "RestoredCopy"
+        team.delete(name)
+    for name in KEPT:
+        team.gone(name)
+    left = {original["status"]["endpointID"] for original in former.values()}
+    assert {e["id"] for e in team.live()} == left
+    for original in former.values():
+        judge = Judge(operator, original["metadata"]["uid"])
+        assert judge.touched(original["status"]["endpointID"]) == []
 
 
 def test_a_status_that_is_restored_over_a_new_record(operator: OperatorProcess, team: Team) -> None:
@@ -176,28 +187,23 @@ def write_status(team: Team, name: str, status: Object) -> None:
     team.kubectl("replace", "--subresource=status", "-f", "-", document={**found, "status": status})
 
 
-def lost(
-    operator: OperatorProcess,
-    team: Team,
-    *,
-    annotations: bool,
-    status: bool,
-    finalizer: bool = False,
-) -> Object:
-    """A resource that was lost without its endpoint and came back as a copy; the former one."""
-    original = served(team)
+def lost(operator: OperatorProcess, team: Team, *, finalizer: bool = False) -> dict[str, Object]:
+    """Resources that were lost without their endpoints and came back as copies; the former ones."""
+    for name in KEPT:
+        team.apply(manifest(name))
+    former = {name: team.until(name, "Serving") for name in KEPT}
     with stopped(operator):
-        team.patch("mixtral", {"metadata": {"finalizers": []}})
-        team.kubectl("delete", "tep", "mixtral")
-        restore(
-            team, original, "mixtral", annotations=annotations, status=status, finalizer=finalizer
-        )
-    found = team.until("mixtral", "RestoredCopy")
-    assert conditions(found)["Stalled"]["status"] == "True"
-    message = conditions(found)["Ready"]["message"]
-    assert "together-operator.io/restored-copy" in message
-    assert original["metadata"]["uid"] in message
-    if status:
-        assert original["status"]["endpointID"] in message
-    assert len(team.posts()) == 1
-    return original
+        for name, original in former.items():
+            team.patch(name, {"metadata": {"finalizers": []}})
+            team.kubectl("delete", "tep", name)
+            restore(team, original, name, finalizer=finalizer, **KEPT[name])
+    for name, original in former.items():
+        found = team.until(name, "RestoredCopy")
+        assert conditions(found)["Stalled"]["status"] == "True"
+        message = conditions(found)["Ready"]["message"]
+        assert "together-operator.io/restored-copy" in message
+        assert original["metadata"]["uid"] in message
+        if KEPT[name]["status"]:
+            assert original["status"]["endpointID"] in message
+    assert len(team.posts()) == len(KEPT)
+    return former
