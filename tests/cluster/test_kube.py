@@ -146,9 +146,9 @@ async def test_the_life_of_a_secret(kube: Kube, namespace: str) -> None:
     found = await kube.get_secret(namespace, "together")
     assert found is not None
     assert base64.b64decode(found["data"]["api-key"]).decode() == SECRET
-    labelled = await kube.list_secrets(namespace, "key=copy")
+    labelled = [item async for item in kube.list_secrets(namespace, "key=copy")]
     assert {item["metadata"]["name"] for item in labelled} == {"together", "other"}
-    assert await kube.list_secrets(namespace, "key=none") == []
+    assert [item async for item in kube.list_secrets(namespace, "key=none")] == []
     found["metadata"]["annotations"] = {"seen": "yes"}
     await kube.replace_secret(found)
     with pytest.raises(Conflict):

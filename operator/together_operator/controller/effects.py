@@ -143,7 +143,7 @@ class Effects:
         Raises:
             KeyGone: The person's key has changed since the decision.
         """
-        key = await self.keys.user(resource, anew=False)
+        key = await self.keys.user(resource)
         if isinstance(key, Unavailable) or key.identity != step.credential:
             raise KeyGone(step.credential)
         await self.keys.keep(resource, key)
@@ -187,7 +187,7 @@ class Effects:
             tombstone = Tombstone(
                 cluster_tag(self.cluster), owner_tag(resource.uid), step.nonces, expires
             )
-            await self.keys.entomb(resource, tombstone)
+            await self.keys.entomb(resource, tombstone, step.credential)
         await self.kube.patch_metadata(
             resource.namespace,
             resource.name,

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic import SecretStr
 
@@ -34,11 +35,15 @@ _UID = f"{names.GROUP}/uid"
 _RESOURCE = f"{names.GROUP}/resource"
 _TOMBSTONE = f"{names.GROUP}/tombstone"
 _SELECTOR = f"{names.KEY_COPY_LABEL}=true"
+_HASTE = 1.0
+"""Seconds between two readings of a Secret for which there is a reason."""
+_STALE = 10.0
+"""Pauses after which a reading that nobody renewed is of no resource any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class HeldKey:
-    """A key that can be used.
+    """A key that can be used; the same text is the same object, however many resources use it.
 
     Attributes:
         credential: The key.
@@ -112,9 +117,17 @@ class Copy:
 
 @dataclass(slots=True)
 class _Reading:
+    """What a Secret held.
+
+    Attributes:
+        at: When it was read.
+        found: The key, or why there is none.
+        refused: Whether it was read anew because Together refused this very key.
+    """
+
     at: float
-    key: HeldKey | None = None
-    trouble: Unavailable | None = None
+    found: HeldKey | Unavailable
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -139,32 +152,60 @@ class KeyRing:
     default_namespaces: frozenset[str]
     pause: float
     _copies: dict[str, Copy] = field(default_factory=dict)
-    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _entombed: set[str] = field(default_factory=set)
+    _touched: set[str] = field(default_factory=set)
     _readings: dict[tuple[str, str, str], _Reading] = field(default_factory=dict)
+    _under_way: dict[tuple[str, str, str], asyncio.Task[_Reading]] = field(default_factory=dict)
+    _known: WeakValueDictionary[str, HeldKey] = field(default_factory=WeakValueDictionary)
 
     # -- the person's ----------------------------------------------------------------------------
 
-    async def user(self, resource: TogetherEndpoint, *, anew: bool) -> HeldKey | Unavailable:
+    async def user(
+        self, resource: TogetherEndpoint, *, anew: bool = False, refused: str | None = None
+    ) -> HeldKey | Unavailable:
         """The key that the resource may use now.
+
+        A Secret is read at most once a minute for all its resources together, unless there is a
+        reason: something happened to a resource, or Together has just refused the key.
 
         Args:
             resource: The resource.
-            anew: Whether there is a reason to read the Secret again: an event, or a 401.
+            anew: Whether something happened to it.
+            refused: The identity of the key that Together refuses, if it does.
         """
         reference = resource.spec.api_key_secret_ref
         if reference is None:
             return self._default(resource.namespace)
         place = (resource.namespace, reference.name, reference.key)
         known = self._readings.get(place)
-        now = self.clock()
-        patience = min(1.0, self.pause) if anew else self.pause
-        if known is None or now - known.at >= patience:
-            known = await self._read(place)
-            self._readings[place] = known
-        if known.key is not None:
-            return known.key
-        assert known.trouble is not None  # noqa: S101
-        return known.trouble
+        suspect = (
+            known is not None
+            and refused is not None
+            and refused == _identity(known)
+            and not known.refused
+        )
+        patience = min(_HASTE, self.pause) if anew or suspect else self.pause
+        if known is None or self.clock() - known.at >= patience:
+            known = await self._read_once(place)
+            # To read a second time why it is refused would tell nothing new.
+            known.refused = suspect and _identity(known) == refused
+        return known.found
+
+    async def _read_once(self, place: tuple[str, str, str]) -> _Reading:
+        """Read a Secret; whoever else wants it meanwhile waits for the same answer."""
+        task = self._under_way.get(place)
+        if task is None:
+            task = asyncio.create_task(self._read(place))
+            self._under_way[place] = task
+            task.add_done_callback(lambda _: self._under_way.pop(place, None))
+        # One caller that is cancelled must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    def forget_readings(self) -> None:
+        """Forget the keys of Secrets that no resource has asked for in a long time."""
+        oldest = self.clock() - _STALE * self.pause
+        for place in [place for place, reading in self._readings.items() if reading.at < oldest]:
+            del self._readings[place]
 
     def _default(self, namespace: str) -> HeldKey | Unavailable:
         if namespace not in self.default_namespaces:
@@ -173,7 +214,15 @@ class KeyRing:
                 "spec.apiKeySecretRef is not set, and the operator's own key does not serve the"
                 f" namespace {namespace}. Set spec.apiKeySecretRef.name to a Secret with the key",
             )
-        key = self.operator_key()
+        try:
+            key = self.operator_key()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            return Unavailable(
+                Reason.SECRET_MISSING,
+                f"The file with the operator's own key cannot be read: {why}. Mend it (the"
+                " operator's --api-key-file), or set spec.apiKeySecretRef.name",
+            )
         if not key:
             return Unavailable(
                 Reason.SECRET_MISSING,
@@ -183,37 +232,42 @@ class KeyRing:
         return self._usable(key, "the operator's own key")
 
     async def _read(self, place: tuple[str, str, str]) -> _Reading:
-        namespace, name, field_ = place
-        at = self.clock()
+        reading = _Reading(self.clock(), await self._look_up(*place))
+        self._readings[place] = reading
+        return reading
+
+    async def _look_up(self, namespace: str, name: str, entry: str) -> HeldKey | Unavailable:
         try:
             secret = await self.kube.get_secret(namespace, name)
         except Forbidden as error:
-            return _Reading(at, trouble=Unavailable(Reason.SECRET_MISSING, str(error)))
+            return Unavailable(Reason.SECRET_MISSING, str(error))
         where = f"Secret {name} in namespace {namespace}"
         if secret is None:
-            text = f"{where} does not exist. Create it with the Together API key under '{field_}'"
-            return _Reading(at, trouble=Unavailable(Reason.SECRET_MISSING, text))
+            text = f"{where} does not exist. Create it with the Together API key under '{entry}'"
+            return Unavailable(Reason.SECRET_MISSING, text)
         data = secret.get("data") or {}
-        if field_ not in data:
-            text = f"{where} has no key '{field_}'. Add it, or correct spec.apiKeySecretRef.key"
-            return _Reading(at, trouble=Unavailable(Reason.SECRET_MISSING, text))
+        if entry not in data:
+            text = f"{where} has no key '{entry}'. Add it, or correct spec.apiKeySecretRef.key"
+            return Unavailable(Reason.SECRET_MISSING, text)
         try:
-            value = base64.b64decode(data[field_], validate=True).decode("latin-1")
+            value = base64.b64decode(data[entry], validate=True).decode("latin-1")
         except (ValueError, binascii.Error):
             value = ""
-        usable = self._usable(value, f"'{field_}' of {where}")
-        if isinstance(usable, Unavailable):
-            return _Reading(at, trouble=usable)
-        return _Reading(at, key=usable)
+        return self._usable(value, f"'{entry}' of {where}")
 
     def _usable(self, value: str, where: str) -> HeldKey | Unavailable:
         text = value.rstrip("\r\n")
+        known = self._known.get(text)
+        if known is not None:
+            return known
         try:
             credential = Credential(text)
         except InvalidKey as error:
             return Unavailable(Reason.UNAUTHORIZED, f"{where} cannot be used: {error}")
         register_secret(text)
-        return HeldKey(credential, credential.identity(self.cluster), SecretStr(text))
+        key = HeldKey(credential, credential.identity(self.cluster), SecretStr(text))
+        self._known[text] = key
+        return key
 
     # -- the copies ------------------------------------------------------------------------------
 
@@ -225,15 +279,30 @@ class KeyRing:
         copy = self._copies.get(uid)
         return None if copy is None else copy.key
 
+    def buried(self) -> list[Copy]:
+        """The copies that are kept beyond their resource, for what might yet come to life."""
+        return [self._copies[uid] for uid in self._entombed]
+
+    def kept(self, uid: str) -> Copy | None:
+        """The copy of a resource as it is now."""
+        return self._copies.get(uid)
+
     async def load(self) -> None:
         """Read every copy there is; this is the only listing of Secrets, in our own namespace."""
+        # Nobody waits for a list of thousands, so what is written meanwhile is newer than it.
+        self._touched.clear()
         copies: dict[str, Copy] = {}
-        async with self._writing:
-            for secret in await self.kube.list_secrets(self.namespace, _SELECTOR):
-                copy = self._copy(secret)
-                if copy is not None:
-                    copies[copy.uid] = copy
-            self._copies = copies
+        async for secret in self.kube.list_secrets(self.namespace, _SELECTOR):
+            copy = self._copy(secret)
+            if copy is not None:
+                copies[copy.uid] = copy
+        for uid in self._touched:
+            newer = self._copies.get(uid)
+            copies.pop(uid, None)
+            if newer is not None:
+                copies[uid] = newer
+        self._copies = copies
+        self._entombed = {uid for uid, copy in copies.items() if copy.tombstone is not None}
 
     def _copy(self, secret: dict[str, Any]) -> Copy | None:
         annotations = secret["metadata"].get("annotations") or {}
@@ -259,18 +328,39 @@ class KeyRing:
         """Keep a copy of a key for a resource, in place of the one that is kept."""
         await self._write(resource, key, None)
 
-    async def entomb(self, resource: TogetherEndpoint, tombstone: Tombstone) -> None:
-        """Keep the copy beyond the resource, for what might yet come to life."""
+    async def entomb(
+        self, resource: TogetherEndpoint, tombstone: Tombstone, credential: str | None
+    ) -> None:
+        """Keep the copy beyond the resource, for what might yet come to life.
+
+        Args:
+            resource: The resource, which goes.
+            tombstone: What to watch for.
+            credential: The identity of the key that can see it, if the copy itself has vanished.
+        """
         key = self.held(resource.uid)
         if key is None:
-            return
+            user = await self.user(resource)
+            if isinstance(user, Unavailable) or user.identity != credential:
+                log.warning("There is no key to watch with for what an attempt may yet make")
+                return
+            key = user
         await self._write(resource, key, tombstone)
 
     async def drop(self, uid: str) -> None:
         """Delete the copy of a resource that is gone."""
-        async with self._writing:
-            await self.kube.delete_secret(self.namespace, _name(uid))
+        await self.kube.delete_secret(self.namespace, _name(uid))
+        self._set(uid, None)
+
+    def _set(self, uid: str, copy: Copy | None) -> None:
+        self._touched.add(uid)
+        self._entombed.discard(uid)
+        if copy is None:
             self._copies.pop(uid, None)
+            return
+        self._copies[uid] = copy
+        if copy.tombstone is not None:
+            self._entombed.add(uid)
 
     async def _write(
         self, resource: TogetherEndpoint, key: HeldKey, tombstone: Tombstone | None
@@ -294,13 +384,16 @@ class KeyRing:
             "type": "Opaque",
             "data": {_FIELD: base64.b64encode(key.secret.get_secret_value().encode()).decode()},
         }
-        async with self._writing:
-            try:
-                await self.kube.create_secret(body)
-            except AlreadyExists:
-                await self.kube.replace_secret(body)
-            self._copies[uid] = Copy(uid, resource.namespace, key, tombstone)
+        try:
+            await self.kube.create_secret(body)
+        except AlreadyExists:
+            await self.kube.replace_secret(body)
+        self._set(uid, Copy(uid, resource.namespace, key, tombstone))
 
 
 def _name(uid: str) -> str:
     return f"together-key-{uid}"
+
+
+def _identity(reading: _Reading) -> str | None:
+    return reading.found.identity if isinstance(reading.found, HeldKey) else None

@@ -191,9 +191,16 @@ class Kube:
         """Read a Secret; None if there is none."""
         return await self._get(_SECRETS, namespace, name)
 
-    async def list_secrets(self, namespace: str, selector: str) -> list[Json]:
-        """Read the Secrets of a namespace that a label selector picks."""
-        return [item async for item in self._list(_SECRETS, namespace, selector)]
+    def list_secrets(self, namespace: str, selector: str) -> AsyncIterator[Json]:
+        """Read the Secrets of a namespace that a label selector picks, page by page.
+
+        Only a walk that ends without an exception is complete.
+
+        Args:
+            namespace: Where to look.
+            selector: What to look for, such as `app=mine`.
+        """
+        return self._list(_SECRETS, namespace, selector)
 
     async def create_secret(self, body: Json) -> Json:
         """Create a Secret in the namespace that its metadata names.

@@ -30,6 +30,7 @@ from together_operator.resource.spec import Api
 from together_operator.resource.times import parse_time
 
 _NONCE = "abcdefghijklmnopqrstuvwxyz234567"
+_ABOUT_THE_KEY = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN})
 
 
 def desired_of(resource: TogetherEndpoint) -> Desired:
@@ -119,12 +120,7 @@ class Observer:
 
     async def _keys(self, resource: TogetherEndpoint, memory: Memory, *, anew: bool) -> Keys:
         held = self.keys.held(resource.uid)
-        trouble = memory.trouble
-        refused = trouble is not None and trouble.what.reason in (
-            Reason.UNAUTHORIZED,
-            Reason.FORBIDDEN,
-        )
-        user = await self.keys.user(resource, anew=anew or refused)
+        user = await self.keys.user(resource, anew=anew, refused=_refused(resource, memory))
         for key in (held, user):
             if isinstance(key, HeldKey):
                 self._account(key)
@@ -137,12 +133,14 @@ class Observer:
     def _account(self, key: HeldKey) -> Account:
         return self.accounts.add(key.identity, lambda: self.driver(key))
 
-    async def _forbidden(self, desired: Desired, account: Account | None) -> str | None:
+    async def _forbidden(
+        self, desired: Desired, account: Account | None
+    ) -> str | Unavailable | None:
         if account is None:
             return None
         hardware = desired.spec.hardware
         price = await account.price(hardware) if self.guards.need_price else None
-        return self.guards.verdict(desired, hardware, price)
+        return self.guards.verdict(desired, price)
 
     def _marked(self, resource: TogetherEndpoint, account: Account | None) -> tuple[Found, ...]:
         if account is None:
@@ -161,3 +159,13 @@ def _lasting(account: Account | None) -> Unavailable | None:
     if account is None or account.failures < FAILED_POLLS:
         return None
     return account.trouble
+
+
+def _refused(resource: TogetherEndpoint, memory: Memory) -> str | None:
+    """The identity of the key that Together refused the last time, if it did."""
+    trouble, operation = memory.trouble, resource.status.operation
+    if trouble is not None and trouble.what.reason in _ABOUT_THE_KEY:
+        return trouble.credential
+    if operation is not None and operation.refusal is not None:
+        return operation.credential if operation.refusal.reason in _ABOUT_THE_KEY else None
+    return None
