@@ -152,21 +152,21 @@ class Account:
             taken=taken,
         )
 
-    async def price(self, hardware: str) -> Decimal | None:
-        """US dollars per replica and hour of a hardware, if Together tells.
+    async def price(self, hardware: str) -> Decimal | Unavailable | None:
+        """US dollars per replica and hour of a hardware; the driver asks every few hours at most.
 
         Args:
             hardware: The hardware id, in either generation's spelling.
-        """
-        if self.known_price(hardware) is None:
-            await self.refresh_prices()
-        return self.known_price(hardware)
 
-    async def refresh_prices(self) -> None:
-        """Have the price list, which the driver reads at most every few hours."""
+        Returns:
+            The price, `None` if Together does not know the hardware, or why nothing is known.
+        """
         offers = await self.driver.offers()
         if not isinstance(offers, Unavailable):
             self._prices = {offer.hardware: offer.cents_per_hour / 100 for offer in offers}
+        elif self.known_price(hardware) is None:
+            return offers
+        return self.known_price(hardware)
 
     def known_price(self, hardware: str) -> Decimal | None:
         """The price as last read, without asking."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from together_operator.core.desired import Desired
+from together_operator.drivers import v1_hardware
+from together_operator.resource.remote import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +30,22 @@ class Guards:
         """Whether a decision needs the price."""
         return self.max_price_per_hour is not None
 
-    def verdict(self, desired: Desired, hardware: str, price: Decimal | None) -> str | None:
+    def verdict(
+        self, desired: Desired, price: Decimal | Unavailable | None
+    ) -> str | Unavailable | None:
         """Why a resource is not allowed, if it is not.
 
         Args:
             desired: What is asked for.
-            hardware: The hardware in Together's spelling.
-            price: US dollars per replica and hour, if known.
+            price: US dollars per replica and hour, `None` if Together knows of none, or why that
+                cannot be told just now.
 
         Returns:
-            What to tell the person, or `None` if it is allowed.
+            What to tell the person, why it cannot be told just now, or `None` if it is allowed.
         """
-        asked = (desired.spec.hardware, hardware)
-        if self.hardware and not any(name in self.hardware for name in asked):
+        # Either generation's spelling names the same hardware.
+        asked = v1_hardware(desired.spec.hardware)
+        if self.hardware and asked not in map(v1_hardware, self.hardware):
             allowed = ", ".join(sorted(self.hardware))
             return (
                 f"This operator does not allow spec.hardware '{desired.spec.hardware}'. Choose one"
@@ -55,6 +60,8 @@ class Guards:
         limit = self.max_price_per_hour
         if limit is None:
             return None
+        if isinstance(price, Unavailable):
+            return price
         if price is None:
             return (
                 f"This operator allows at most ${limit} per hour, and Together does not tell the"

@@ -236,7 +236,8 @@ class Reconciler:
         hardware = case.desired.spec.hardware
         ordered = case.record.endpoint_id is not None or isinstance(decision.step, Record)
         if case.status.price is None and ordered and account.failures == 0:
-            return await account.price(hardware)
+            price = await account.price(hardware)
+            return price if isinstance(price, Decimal) else None
         return account.known_price(hardware)
 
     async def _rest(

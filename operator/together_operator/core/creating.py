@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.marker import Marker
+from together_operator.core.objecting import objection
 from together_operator.core.scan import horizon
 from together_operator.core.settling import Settled, look, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
@@ -211,8 +212,9 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
             " tell. Put the former key back into the Secret, or, if nothing is left at Together,"
             f" set the annotation {names.CLAIM} to 'none'",
         )
-    if observed.forbidden is not None:
-        return case.wait(Reason.NOT_ALLOWED, observed.forbidden)
+    objected = objection(case)
+    if objected is not None:
+        return objected
     if observed.keys.held in (None, user) and not _looked(case, user):
         # First of all: a key with which nothing can be seen must not leave a finalizer behind,
         # which nothing could then take off.

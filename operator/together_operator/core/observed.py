@@ -67,7 +67,7 @@ class Observed:
         memory: What this process knows of the resource.
         poll: The newest LIST, if there is one yet.
         trouble: What is wrong with the credential, after several failed polls.
-        forbidden: Why the operator's guards do not allow the resource, if they do not.
+        forbidden: Why the operator's guards do not allow the resource, or cannot tell, if so.
         rival: Another resource that owns the recorded endpoint, as `namespace/name`.
         markers_lost: Whether display names of this credential do not come back intact.
         creates_stopped: Whether a create leaves the endpoint stopped (a trait of the driver).
@@ -86,7 +86,7 @@ class Observed:
     memory: Memory
     poll: Poll | None = None
     trouble: Unavailable | None = None
-    forbidden: str | None = None
+    forbidden: str | Unavailable | None = None
     rival: str | None = None
     markers_lost: bool = False
     creates_stopped: bool = False

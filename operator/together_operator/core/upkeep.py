@@ -13,6 +13,7 @@ from together_operator.core.case import Case
 from together_operator.core.learning import subject_of
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
+from together_operator.core.objecting import objection
 from together_operator.core.observed import Link
 from together_operator.core.resting import rest, standing_refusal
 from together_operator.core.steps import (
@@ -259,8 +260,9 @@ def _write(case: Case, step: Step) -> Decision:
             cause = trouble.reason if trouble else Reason.SECRET_MISSING
             words = trouble.message if trouble else "The key is missing"
             return case.wait(cause, words, cause=cause)
-        if case.observed.forbidden is not None:
-            return case.wait(Reason.NOT_ALLOWED, case.observed.forbidden)
+        objected = objection(case)
+        if objected is not None:
+            return objected
     refused = _refused(case, step)
     if refused is not None:
         return refused
