@@ -13,6 +13,7 @@ from together_operator.core.desired import Desired
 from together_operator.core.marker import Marker
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Observed
+from together_operator.core.scan import Found, Scan
 from together_operator.core.steps import Decision, Get, List, Look, Situation, Step, Vet, Wait
 from together_operator.core.timing import Timing
 from together_operator.resource.reasons import ConditionType, Reason
@@ -21,6 +22,17 @@ from together_operator.resource.status import Applied, Condition, Operation, Ope
 
 FAILED_POLLS = 3
 """Failed looks in a row, after which a resource at rest is no longer called synced."""
+
+_QUESTIONS = frozenset(
+    {
+        Reason.INCONCLUSIVE_SCAN,
+        Reason.ATTEMPTS_EXHAUSTED,
+        Reason.MARKERS_LOST,
+        Reason.CREDENTIAL_MISMATCH,
+        Reason.DELETION_BLOCKED,
+    }
+)
+"""Situations in which a person is asked what became of an attempt."""
 
 _PROTOCOL_FIELDS = (
     "operation", "endpoint_id", "api", "name", "display_name", "hardware", "owner", "created_at",
@@ -202,6 +214,29 @@ class Case:
             and self.record.endpoint_id is not None
         )
 
+    def doubtful(self, scan: Scan) -> tuple[str, ...]:
+        """What makes a scan inconclusive (rule 6), the endpoints that are on record apart."""
+        return tuple(i for i in (*scan.suspects, *scan.unread) if i not in self.accounted)
+
+    def unaccounted(self, scan: Scan) -> tuple[Found, ...]:
+        """Endpoints that an attempt has made and that are not on record.
+
+        Beside a recorded endpoint only an open nonce tells an attempt's work from a copied name.
+        """
+        alone = self.record.endpoint_id is None
+        return tuple(
+            found
+            for found in scan.ours
+            if found.id not in self.accounted and (alone or found.nonce in self.open)
+        )
+
+    @cached_property
+    def accounted(self) -> frozenset[str]:
+        """The endpoints that are on record: ours, and those that are being removed."""
+        removing = self.operation.removing if self.operation else ()
+        known = self.record.endpoint_id
+        return frozenset(removing if known is None else (known, *removing))
+
     # -- the conversation with a person --------------------------------------------------------
 
     def condition(self, kind: ConditionType) -> Condition | None:
@@ -215,6 +250,20 @@ class Case:
         if ready is None or ready.reason not in Reason.__members__.values():
             return Reason.CREATING
         return Reason(ready.reason)
+
+    @property
+    def answered_none(self) -> bool:
+        """Whether a person says that nothing was made, in answer to a question that stands."""
+        return self.asking and self.desired.claim == "none"
+
+    @property
+    def asking(self) -> bool:
+        """Whether the status asks what became of an attempt.
+
+        It does so only once an attempt has had its time, so an annotation that is there already
+        (left over, or kept in a manifest) answers nothing before that.
+        """
+        return self.present_reason in _QUESTIONS
 
     @property
     def settled_before(self) -> bool:

@@ -7,11 +7,13 @@ to 10).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from together_operator.core.case import Case
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.scan import horizon
-from together_operator.core.settling import Settled, look, settle
+from together_operator.core.settling import Settled, look, other_key, said_none, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
@@ -89,6 +91,8 @@ def create(case: Case) -> Decision:
     if unresolved is None:
         if operation is None:
             return _attempt(case)
+        if operation.open and said_none(case, operation.open):
+            return nothing_made(case)
         return _after_refusal(case, operation)
     if operation is not None and case.nothing_sent:
         return _send(case, operation)
@@ -97,9 +101,11 @@ def create(case: Case) -> Decision:
         return verdict
     if verdict.found:
         return claim(case, verdict)
+    if verdict.chosen:
+        return nothing_made(case)
     if operation is None:
         return _attempt(case)
-    return _next_attempt(case, operation, chosen=verdict.chosen)
+    return _next_attempt(case, operation)
 
 
 def claim(case: Case, verdict: Settled) -> Decision:
@@ -112,13 +118,15 @@ def claim(case: Case, verdict: Settled) -> Decision:
     first, *rest = verdict.found
     operation = case.operation or _lost_operation(case)
     proven = set(_attempts(case))
+    if verdict.chosen:
+        # What a person chose is what came of the latest attempt, and bears its mark from now on.
+        first = replace(first, nonce=operation.nonce)
     extras = {found.nonce: found.id for found in reversed(rest)}
     extras = {n: i for n, i in extras.items() if n in proven and n != first.nonce}
     done = operation.model_copy(
         update={
             "phase": OperationPhase.DONE,
-            # What a person chose gets a nonce of its own: the attempt on record may yet come.
-            "nonce": first.nonce or case.observed.nonce,
+            "nonce": first.nonce,
             "open": tuple(sorted(proven - {first.nonce, *extras})),
             "removing": tuple(extras.values()),
             "refusal": None,
@@ -206,12 +214,7 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
         message = trouble.message if trouble else "There is no key to create it with"
         return case.wait(reason, message, cause=reason)
     if open_ and case.operation is not None and case.operation.credential != user:
-        return case.wait(
-            Reason.CREDENTIAL_MISMATCH,
-            "An earlier create request with another key may yet take effect, and this key cannot"
-            " tell. Put the former key back into the Secret, or, if nothing is left at Together,"
-            f" set the annotation {names.CLAIM} to 'none'",
-        )
+        return other_key(case)
     objected = objection(case)
     if objected is not None:
         return objected
@@ -288,17 +291,33 @@ def _send(case: Case, operation: Operation) -> Decision:
     )
 
 
-def _next_attempt(case: Case, operation: Operation, *, chosen: bool) -> Decision:
+SAID_SO = f"The annotation {names.CLAIM} says that nothing was made"
+
+
+def nothing_made(case: Case, why: str = SAID_SO) -> Decision:
+    """Write down that no attempt is open any more.
+
+    A person's answer stands on record before its annotation is taken off and before anything else
+    is done, so that it cannot serve a later question.
+
+    Args:
+        case: The resource.
+        why: What to tell.
+    """
+    operation = case.operation or _lost_operation(case)
+    update: dict[str, object] = {"open": (), "attempts": 0}
+    if case.record.endpoint_id is None:
+        refusal = operation.refusal if operation.phase is OperationPhase.REFUSED else None
+        update |= {"phase": OperationPhase.REFUSED, "refusal": refusal}
+    return case.step(
+        Record(case.record.model_copy(update={"operation": operation.model_copy(update=update)})),
+        Reason.UPDATING if case.record.endpoint_id else Reason.CREATING,
+        why,
+    )
+
+
+def _next_attempt(case: Case, operation: Operation) -> Decision:
     """After an attempt that made nothing (rule 9)."""
-    if chosen:
-        settled = operation.model_copy(
-            update={"phase": OperationPhase.REFUSED, "open": (), "attempts": 0, "refusal": None}
-        )
-        return case.step(
-            Record(case.record.model_copy(update={"operation": settled})),
-            Reason.CREATING,
-            f"The annotation {names.CLAIM} says that nothing was made",
-        )
     if case.observed.markers_lost:
         return _still_claiming(
             case,
@@ -335,6 +354,9 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     refusal = operation.refusal
     again = (operation.open, operation.attempts)
     if refusal is None or refusal.generation != case.desired.generation or case.asked_again:
+        return _attempt(case, *again)
+    if refusal.reason not in set(Reason):
+        # Of another version of the operator; its answer in this version's words is worth a try.
         return _attempt(case, *again)
     reason = Reason(refusal.reason)
     if reason not in PASSING:

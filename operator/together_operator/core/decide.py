@@ -50,7 +50,7 @@ def _live(case: Case) -> Decision:
 def _consume(case: Case) -> Decision | None:
     """Take an answer off once its question is no longer asked."""
     desired = case.desired
-    if desired.claim is not None and case.unresolved is None and not _held_by_open(case):
+    if desired.claim is not None and case.unresolved is None and not _awaited(case):
         return case.step(Consume(names.CLAIM), Reason.UPDATING, "The answer has been followed")
     if desired.restored_copy is not None and former_owner(case) is None:
         return case.step(
@@ -59,5 +59,6 @@ def _consume(case: Case) -> Decision | None:
     return None
 
 
-def _held_by_open(case: Case) -> bool:
-    return case.record.endpoint_id is None and bool(case.open)
+def _awaited(case: Case) -> bool:
+    """Whether an answer has still something to say about open attempts."""
+    return bool(case.open) and (case.record.endpoint_id is None or case.answered_none)

@@ -234,7 +234,7 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
         case List():
             return replace(memory, trouble=None)
         case Look() if isinstance(outcome, Scan):
-            return _scanned(memory, outcome)
+            return _scanned(memory, case, outcome)
         case Get(endpoint_id=endpoint_id):
             if isinstance(outcome, Absent) and memory.absence(endpoint_id) is None:
                 return _unanswered(memory, step.credential, _disagreeing(endpoint_id), now)
@@ -297,8 +297,8 @@ def _disagreeing(endpoint_id: str) -> Unavailable:
     )
 
 
-def _scanned(memory: Memory, scan: Scan) -> Memory:
-    silent = scan.conclusive and not scan.ours
+def _scanned(memory: Memory, case: Case, scan: Scan) -> Memory:
+    silent = not case.doubtful(scan) and not case.unaccounted(scan)
     empties = (*memory.empties, scan.sent_at)[-_SCANS_KEPT:] if silent else ()
     return replace(memory, scan=scan, empties=empties, trouble=None)
 

@@ -67,11 +67,6 @@ class Scan:
     suspects: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
-    @property
-    def conclusive(self) -> bool:
-        """Whether silence in it means absence."""
-        return not self.suspects and not self.unread
-
 
 def horizon(date: float | None, created_at: float) -> float:
     """The time before which nothing of ours can have been made (create-once rule 6).

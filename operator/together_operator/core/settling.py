@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from together_operator.core.case import Case
-from together_operator.core.scan import Found, horizon
+from together_operator.core.scan import Found, Scan, horizon
 from together_operator.core.steps import Decision, Look
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.times import parse_time
+
+_ASKED_LATE = frozenset({Reason.INCONCLUSIVE_SCAN, Reason.ATTEMPTS_EXHAUSTED, Reason.MARKERS_LOST})
+"""Questions that are asked only once an attempt has had its time."""
 
 _PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
@@ -41,11 +44,10 @@ def look(case: Case, credential: str, since: float, uids: tuple[str, ...] = ()) 
         since: The earliest time at which its LIST may have been sent.
         uids: Whose marks count besides our own.
     """
-    date = parse_time(case.operation.date) if case.operation else None
     return Look(
         credential=credential,
         since=since,
-        horizon=horizon(date, case.desired.created_at),
+        horizon=horizon(_date(case), case.desired.created_at),
         uids=(case.desired.uid, *uids),
     )
 
@@ -62,15 +64,20 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
     """
     keys = case.observed.keys
     wanted = case.operation.credential if case.operation else case.credential
+    if said_none(case, subjects):
+        return Settled(chosen=True)
     if wanted is None or wanted not in (keys.held, keys.user):
         return _without_key(case)
+    began = _began(case, subjects)
     scan = case.memory.scan
-    if scan is not None and scan.ours and scan.credential == wanted:
-        return Settled(scan.ours)
-    answer = _answer(case)
-    if answer is not None:
-        return answer
-    began = max((case.memory.since(subject) or case.now) for subject in subjects)
+    if scan is not None and (scan.credential != wanted or scan.sent_at < began):
+        scan = None
+    if scan is not None:
+        found = case.unaccounted(scan)
+        if found:
+            return Settled(found)
+        if _ripe(case, subjects) and case.desired.claim in scan.listed:
+            return Settled((Found(case.desired.claim, "", 0.0),), chosen=True)
     settled_at = began + case.timing.settle
     empties = [sent for sent in case.memory.empties if sent >= settled_at]
     if empties and empties[-1] - empties[0] >= case.timing.scan_gap:
@@ -79,18 +86,53 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
         "A create request had no clear answer, or an earlier one left no record; looking at"
         " Together for what it made before anything else is done"
     )
-    due = _next_scan(case, began, settled_at)
+    due = _next_scan(case, scan, began, settled_at)
     if case.now >= due:
-        return case.read(look(case, wanted, case.now), Reason.CLAIMING, message)
-    if scan is not None and not scan.conclusive and scan.sent_at >= settled_at:
-        return case.wait(Reason.INCONCLUSIVE_SCAN, inconclusive(case), due - case.now)
+        looking = case.read(look(case, wanted, case.now), Reason.CLAIMING, message)
+        refused = looking.situation.cause in (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
+        return other_key(case) if refused and keys.user not in (None, wanted) else looking
+    if scan is not None and case.doubtful(scan) and scan.sent_at >= settled_at:
+        return case.wait(Reason.INCONCLUSIVE_SCAN, _inconclusive(case, scan), due - case.now)
     return case.wait(Reason.CLAIMING, message, due - case.now)
 
 
-def inconclusive(case: Case) -> str:
+def said_none(case: Case, subjects: tuple[str, ...]) -> bool:
+    """Whether a person says, in answer to a question that stands, that nothing was made.
+
+    Args:
+        case: The resource.
+        subjects: The nonces, or the lost record, that are in question.
+    """
+    return case.answered_none and _ripe(case, subjects)
+
+
+def _ripe(case: Case, subjects: tuple[str, ...]) -> bool:
+    """Whether a person can know the answer: before an attempt has had its time, nobody can."""
+    if not case.asking:
+        return False
+    if case.present_reason in _ASKED_LATE:
+        return True
+    return case.now >= _began(case, subjects) + case.timing.settle
+
+
+def _began(case: Case, subjects: tuple[str, ...]) -> float:
+    known = [case.memory.since(subject) for subject in subjects]
+    return max(case.now if at is None else at for at in known)
+
+
+def _date(case: Case) -> float | None:
+    """Together's clock before the first open attempt, if it can be read."""
+    if case.operation is None:
+        return None
+    try:
+        return parse_time(case.operation.date)
+    except ValueError:
+        return None
+
+
+def _inconclusive(case: Case, scan: Scan) -> str:
     """Say what a person has to decide when a scan proves nothing."""
-    scan = case.memory.scan
-    doubtful = [*scan.suspects, *scan.unread] if scan else []
+    doubtful = case.doubtful(scan)
     return (
         "A create request had no clear answer, and Together lists endpoints of which it cannot be"
         f" told whether they are its result: {', '.join(doubtful[:5])}. Set the annotation"
@@ -98,28 +140,14 @@ def inconclusive(case: Case) -> str:
     )
 
 
-def _answer(case: Case) -> Settled | None:
-    """A person's answer, as far as it answers the question."""
-    claim = case.desired.claim
-    if claim is None:
-        return None
-    if claim == "none":
-        return Settled(chosen=True)
-    scan = case.memory.scan
-    if scan is None or claim not in scan.listed:
-        return None
-    return Settled((Found(claim, "", 0.0),), chosen=True)
-
-
-def _next_scan(case: Case, began: float, settled_at: float) -> float:
-    scan = case.memory.scan
-    last = scan.sent_at if scan is not None and scan.sent_at >= began else None
+def _next_scan(case: Case, scan: Scan | None, began: float, settled_at: float) -> float:
+    last = None if scan is None else scan.sent_at
     factor = case.timing.scan_gap / 5.0
     if last is None:
         return began + _PAUSES[0] * factor
     if last >= settled_at:
         pause = case.timing.scan_gap
-        if scan is not None and not scan.conclusive:
+        if scan is not None and case.doubtful(scan):
             pause = max(pause, case.timing.lag / 2)
         return last + pause
     elapsed = 0.0
@@ -140,8 +168,20 @@ def _without_key(case: Case) -> Decision:
             f"A create request is not resolved and {what}. Give the key that it was sent with",
             cause=Reason.SECRET_MISSING,
         )
+    return other_key(case)
+
+
+def other_key(case: Case) -> Decision:
+    """Only another key than the one that an attempt was made with can be used.
+
+    Args:
+        case: The resource.
+    """
     return case.wait(
         Reason.CREDENTIAL_MISMATCH,
-        "A create request is not resolved, and the key that it was sent with is gone; another key"
-        " may not see what it made. Put the former key back into the Secret",
+        "A create request may yet take effect, and the key that it was sent with does not serve any"
+        " more; another key may not see what it made. Put the former key back into the Secret, or,"
+        f" if nothing is left at Together, set the annotation {names.CLAIM} to 'none'",
+        # Nothing tells of a Secret that was put right.
+        case.timing.lag,
     )

@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from together_operator.core.case import Case
+from together_operator.core.creating import nothing_made
 from together_operator.core.learning import subject_of
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.observed import Link
+from together_operator.core.removing import newly_proven
 from together_operator.core.resting import rest, standing_refusal
+from together_operator.core.settling import Settled, said_none, settle
 from together_operator.core.steps import (
     Decision,
     Get,
@@ -29,6 +32,7 @@ from together_operator.core.steps import (
     Vet,
     Wait,
 )
+from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
 from together_operator.resource.spec import State
@@ -46,6 +50,8 @@ def upkeep(case: Case, endpoint_id: str) -> Decision:
             Reason.ENDPOINT_CONFLICT,
             f"{endpoint_id} belongs to the TogetherEndpoint {case.observed.rival}, so it is left"
             " alone here. Delete this resource, which leaves the endpoint as it is",
+            # Nothing tells this resource that the other one has gone.
+            case.timing.grace,
         )
     key = _key(case, endpoint_id)
     if key is not None and (case.credential is None or not isinstance(key.step, Wait)):
@@ -90,7 +96,7 @@ def _key(case: Case, endpoint_id: str) -> Decision | None:
     if keys.held is None and operation is not None and operation.credential == keys.user:
         return case.step(KeepKey(keys.user), Reason.UPDATING, "Keeping a copy of the key")
     if case.open and operation is not None and operation.credential != keys.user:
-        return _mismatch(case, "an earlier create request of the former key may yet take effect")
+        return _former_attempts(case)
     vetting = case.memory.vetting
     known = vetting is not None and vetting.credential == keys.user
     if not known or vetting is None:
@@ -105,6 +111,30 @@ def _key(case: Case, endpoint_id: str) -> Decision | None:
         )
     return _mismatch(
         case, f"this key cannot see {endpoint_id}", vetting.at + case.timing.lag - case.now
+    )
+
+
+def _former_attempts(case: Case) -> Decision:
+    """What may yet come of the former key has to be settled with it before it is let go."""
+    if said_none(case, case.open):
+        return nothing_made(case)
+    verdict = settle(case, case.open)
+    if isinstance(verdict, Settled):
+        proven = newly_proven(case, verdict.found)
+        if proven is not None:
+            return proven
+        if not verdict.found:
+            return nothing_made(case, "Nothing more came of the former key's create requests")
+        return _mismatch(case, f"{verdict.found[0].id} is to be looked at first", case.timing.lag)
+    if not isinstance(verdict.step, Wait) or verdict.situation.keep:
+        return verdict
+    if verdict.situation.reason is Reason.CLAIMING:
+        return case.as_before(verdict.step.after)
+    return _mismatch(
+        case,
+        "an earlier create request of the former key may yet take effect. If nothing of it is left"
+        f" at Together, set the annotation {names.CLAIM} to 'none'",
+        verdict.step.after,
     )
 
 
