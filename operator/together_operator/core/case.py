@@ -358,8 +358,8 @@ class Case:
         Args:
             credential: The identity of the key; the trouble of one is not that of another.
         """
-        trouble = self.memory.trouble
-        if trouble is None or trouble.credential != credential:
+        trouble = self.memory.trouble_of(credential)
+        if trouble is None:
             return None
         what = trouble.what
         due = trouble.at + self.backoff(trouble.count, what.retry_after)

@@ -98,7 +98,6 @@ def notice(case: Case) -> Memory:
             glances=(),
             empties=(),
             scan=None,
-            trouble=None,
         )
     known = dict(memory.first_sight)
     unresolved = case.unresolved
@@ -231,17 +230,16 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
     if isinstance(outcome, Unavailable) and isinstance(step, List | Look | Get | Vet):
         return _unanswered(memory, step.credential, outcome, now)
     match step:
-        case List():
-            return replace(memory, trouble=None)
-        case Look() if isinstance(outcome, Scan):
-            return _scanned(memory, case, outcome)
-        case Get(endpoint_id=endpoint_id):
-            if isinstance(outcome, Absent) and memory.absence(endpoint_id) is None:
-                return _unanswered(memory, step.credential, _disagreeing(endpoint_id), now)
-            return _read(replace(memory, trouble=None), case, endpoint_id, outcome, now)
+        case List(credential=credential):
+            return _answered(memory, credential)
+        case Look(credential=credential) if isinstance(outcome, Scan):
+            return _scanned(_answered(memory, credential), case, outcome)
+        case Get(credential=credential, endpoint_id=endpoint_id):
+            return _read(_answered(memory, credential), case, endpoint_id, outcome, now)
         case Vet(credential=credential):
             assert isinstance(outcome, Endpoint | Absent)  # noqa: S101
-            return replace(memory, trouble=None, vetting=Vetting(credential, outcome, now))
+            vetting = Vetting(credential, outcome, now)
+            return replace(_answered(memory, credential), vetting=vetting)
         case Probe():
             answered = isinstance(outcome, Done)
             return replace(memory, answered=answered, probed_at=now)
@@ -283,24 +281,20 @@ def own_write(memory: Memory, before: str, after: str) -> Memory:
 
 
 def _unanswered(memory: Memory, credential: str, what: Unavailable, now: float) -> Memory:
-    old = memory.trouble
-    count = old.count + 1 if old is not None and old.credential == credential else 1
-    return replace(memory, trouble=Trouble(credential, what, now, count))
+    old = memory.trouble_of(credential)
+    trouble = Trouble(credential, what, now, old.count + 1 if old is not None else 1)
+    return replace(memory, troubles=(*_answered(memory, credential).troubles, trouble))
 
 
-def _disagreeing(endpoint_id: str) -> Unavailable:
-    """A 404 for what every LIST shows: no absence, and no answer to go on with either."""
-    return Unavailable(
-        Reason.UNREACHABLE,
-        f"Together lists {endpoint_id} but does not find it when it is read. It is tried again by"
-        " itself",
-    )
+def _answered(memory: Memory, credential: str) -> Memory:
+    troubles = tuple(t for t in memory.troubles if t.credential != credential)
+    return replace(memory, troubles=troubles)
 
 
 def _scanned(memory: Memory, case: Case, scan: Scan) -> Memory:
     silent = not case.doubtful(scan) and not case.unaccounted(scan)
     empties = (*memory.empties, scan.sent_at)[-_SCANS_KEPT:] if silent else ()
-    return replace(memory, scan=scan, empties=empties, trouble=None)
+    return replace(memory, scan=scan, empties=empties)
 
 
 def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: float) -> Memory:
@@ -337,10 +331,9 @@ def _created(memory: Memory, generation: int, step: Create, outcome: Outcome, no
         (subject, now if subject == nonce else at) for subject, at in memory.first_sight
     )
     memory = replace(
-        memory,
+        _answered(memory, step.credential),
         answer=Answer(nonce, generation, step.order, outcome),
         first_sight=first_sight,
-        trouble=None,
     )
     if isinstance(outcome, Done) and outcome.endpoint is not None:
         return replace(

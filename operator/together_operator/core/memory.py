@@ -165,7 +165,7 @@ class Memory:
         seen: The newest whole picture of the recorded endpoint.
         answered: Whether the model answered in this run of it.
         probed_at: When it was last asked.
-        trouble: The request that had no answer.
+        troubles: Requests that had no answer, the latest of each key.
         rejections: Writes that were not carried out, the latest of each verb and subject.
         writes: Writes that were accepted, the latest of each verb and subject.
         vetting: What a new key could see.
@@ -190,7 +190,7 @@ class Memory:
     seen: Seen | None = None
     answered: bool = False
     probed_at: float | None = None
-    trouble: Trouble | None = None
+    troubles: tuple[Trouble, ...] = field(default=())
     rejections: tuple[Rejection, ...] = field(default=())
     writes: tuple[Sent, ...] = field(default=())
     vetting: Vetting | None = None
@@ -205,6 +205,15 @@ class Memory:
     def since(self, subject: str) -> float | None:
         """When this process first saw an unresolved thing."""
         return dict(self.first_sight).get(subject)
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """The latest request that had no answer, with any key."""
+        return self.troubles[-1] if self.troubles else None
+
+    def trouble_of(self, credential: str) -> Trouble | None:
+        """The request that had no answer with one key."""
+        return next((t for t in self.troubles if t.credential == credential), None)
 
     def rejection(self, verb: str, subject: str | None = None) -> Rejection | None:
         """The latest write of a kind that was not carried out.
