@@ -8,8 +8,9 @@ late enough to count.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from together_operator.core.marker import Marker, cluster_tag
@@ -18,9 +19,18 @@ from together_operator.core.scan import Found, Scan, Trait, classify, newcomers
 from together_operator.core.steps import Look
 from together_operator.drivers import v1_hardware
 from together_operator.drivers.driver import Driver
+from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Listing, Unavailable
 
+log = logging.getLogger(__name__)
+
 _READERS = 8
+_PRICES_FRESH = 600.0
+"""Seconds until the driver is asked for prices again; it reads them far less often."""
+_PRICES_PATIENCE = 5.0
+"""Seconds that somebody who needs a price waits for it."""
+_IN_USE = 120.0
+"""Seconds for which a key counts as in use, though no resource that is at rest names it."""
 
 
 @dataclass(slots=True)
@@ -32,22 +42,31 @@ class Account:
         driver: The driver that uses the key.
         clock: The monotonic clock.
         cluster: The cluster part of our own marks.
+        pause: Seconds until prices that could not be read are asked for again.
         poll: The newest complete LIST.
         failures: How many LISTs in a row had no answer.
         trouble: What the latest LIST came to, if it had no answer.
         traits: What is known for good of the endpoints that were read.
+        unpriced: Why prices could not be read, if they could not.
+        used_at: When somebody last asked for it.
     """
 
     identity: str
     driver: Driver
     clock: Callable[[], float]
     cluster: str
+    pause: float
     poll: Poll | None = None
     failures: int = 0
     trouble: Unavailable | None = None
     traits: dict[str, Trait] = field(default_factory=dict)
+    unpriced: Unavailable | None = None
+    used_at: float = 0.0
     _marked: dict[str, dict[str, str]] = field(default_factory=dict)
-    _prices: dict[str, Decimal] = field(default_factory=dict)
+    _reading: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _prices: dict[str, Decimal] | None = None
+    _prices_due: float = float("-inf")
+    _pricing: asyncio.Task[None] | None = None
     _listing: asyncio.Task[Poll | Unavailable] | None = None
     _began: float = 0.0
     _readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READERS))
@@ -99,13 +118,20 @@ class Account:
         await self.read_ids(newcomers(listing, horizon, self.traits))
 
     async def read_ids(self, endpoint_ids: Collection[str]) -> None:
-        """Read endpoints whose marks are not known yet, a few at a time."""
-        await asyncio.gather(*(self._read(endpoint_id) for endpoint_id in endpoint_ids))
+        """Read endpoints whose marks are not known yet, a few at a time and each once."""
+        await asyncio.gather(*(self._read_once(endpoint_id) for endpoint_id in endpoint_ids))
+
+    async def _read_once(self, endpoint_id: str) -> None:
+        task = self._reading.get(endpoint_id)
+        if task is None:
+            task = asyncio.create_task(self._read(endpoint_id))
+            self._reading[endpoint_id] = task
+            task.add_done_callback(lambda _: self._reading.pop(endpoint_id, None))
+        # One caller that is cancelled must not take the answer from the others.
+        await asyncio.shield(task)
 
     async def _read(self, endpoint_id: str) -> None:
         async with self._readers:
-            if endpoint_id in self.traits:
-                return
             answer = await self.driver.get(endpoint_id)
         if not isinstance(answer, Unavailable | Absent):
             self.learn(endpoint_id, answer.display_name, answer.model, answer.hardware)
@@ -153,24 +179,77 @@ class Account:
         )
 
     async def price(self, hardware: str) -> Decimal | Unavailable | None:
-        """US dollars per replica and hour of a hardware; the driver asks every few hours at most.
+        """US dollars per replica and hour of a hardware, waited for if it is not known yet.
 
         Args:
             hardware: The hardware id, in either generation's spelling.
 
         Returns:
-            The price, `None` if Together does not know the hardware, or why nothing is known.
+            The price; `None` if Together names none for it; or why prices cannot be read now, and
+            when to ask again.
         """
+        reading = self.refresh_prices()
+        known = self.known_price(hardware)
+        if known is None and reading is not None:
+            await asyncio.wait({reading}, timeout=_PRICES_PATIENCE)
+            known = self.known_price(hardware)
+        again = self.price_expected(hardware)
+        if known is not None or again is None:
+            return known
+        what = self.unpriced
+        if what is None:
+            what = Unavailable(Reason.UNREACHABLE, "Together has not told its prices yet")
+        return replace(what, retry_after=again)
+
+    def refresh_prices(self) -> asyncio.Task[None] | None:
+        """Have prices read in the background, unless that was done or tried not long ago.
+
+        Returns:
+            The reading, if one is under way.
+        """
+        if self._pricing is None and self.clock() >= self._prices_due:
+            self._prices_due = self.clock() + self.pause
+            self._pricing = asyncio.create_task(self._read_prices())
+            self._pricing.add_done_callback(self._priced)
+        return self._pricing
+
+    async def _read_prices(self) -> None:
         offers = await self.driver.offers()
-        if not isinstance(offers, Unavailable):
+        if isinstance(offers, Unavailable):
+            self.unpriced = offers
+            pause = max(self.pause, offers.retry_after or 0.0)
+        else:
             self._prices = {offer.hardware: offer.cents_per_hour / 100 for offer in offers}
-        elif self.known_price(hardware) is None:
-            return offers
-        return self.known_price(hardware)
+            self.unpriced = None
+            pause = _PRICES_FRESH
+        self._prices_due = self.clock() + pause
+
+    def _priced(self, task: asyncio.Task[None]) -> None:
+        self._pricing = None
+        if not task.cancelled() and task.exception() is not None:
+            log.error("Reading prices failed", exc_info=task.exception())
+
+    def price_expected(self, hardware: str) -> float | None:
+        """Seconds until it is worth asking again for a price that is not known.
+
+        Args:
+            hardware: The hardware id, in either generation's spelling.
+
+        Returns:
+            `None` if it is known, or if Together names no price for it.
+        """
+        if self.known_price(hardware) is not None:
+            return None
+        if self._pricing is not None:
+            return 1.0
+        if self.unpriced is None and self._prices is not None:
+            return None
+        return max(1.0, self._prices_due - self.clock())
 
     def known_price(self, hardware: str) -> Decimal | None:
         """The price as last read, without asking."""
-        return self._prices.get(v1_hardware(hardware), self._prices.get(hardware))
+        prices = self._prices or {}
+        return prices.get(v1_hardware(hardware), prices.get(hardware))
 
     @property
     def owners(self) -> Collection[str]:
@@ -200,19 +279,22 @@ class Accounts:
     Args:
         cluster: The cluster id.
         clock: The monotonic clock.
+        pause: Seconds until what could not be read, and is not urgent, is asked for again.
     """
 
-    def __init__(self, cluster: str, clock: Callable[[], float]) -> None:
+    def __init__(self, cluster: str, clock: Callable[[], float], pause: float) -> None:
         self._cluster = cluster_tag(cluster)
         self._clock = clock
+        self._pause = pause
         self._accounts: dict[str, Account] = {}
 
     def add(self, identity: str, driver: Callable[[], Driver]) -> Account:
         """Have the account of a key, made on first use."""
         account = self._accounts.get(identity)
         if account is None:
-            account = Account(identity, driver(), self._clock, self._cluster)
+            account = Account(identity, driver(), self._clock, self._cluster, self._pause)
             self._accounts[identity] = account
+        account.used_at = self._clock()
         return account
 
     def get(self, identity: str | None) -> Account | None:
@@ -220,9 +302,15 @@ class Accounts:
         return None if identity is None else self._accounts.get(identity)
 
     def keep(self, identities: Collection[str]) -> None:
-        """Forget the keys that nobody uses any more."""
+        """Forget the keys that nobody uses any more.
+
+        Args:
+            identities: Those that resources have been seen to use.
+        """
+        latest = self._clock() - _IN_USE
         for unused in self._accounts.keys() - set(identities):
-            del self._accounts[unused]
+            if self._accounts[unused].used_at < latest:
+                del self._accounts[unused]
 
     def __iter__(self) -> Iterator[Account]:
         return iter(tuple(self._accounts.values()))

@@ -70,7 +70,7 @@ async def assembled(
         secret = settings.operator_key
         return secret.get_secret_value() if secret is not None else None
 
-    accounts = Accounts(cluster, clocks.steady)
+    accounts = Accounts(cluster, clocks.steady, timing.repeat)
     roster = Roster()
     keys = KeyRing(
         kube,

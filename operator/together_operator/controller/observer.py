@@ -136,8 +136,8 @@ class Observer:
     async def _forbidden(
         self, desired: Desired, account: Account | None
     ) -> str | Unavailable | None:
-        if account is None:
-            return None
+        if account is None or desired.deleting or desired.spec.suspend:
+            return None  # nothing is bought
         hardware = desired.spec.hardware
         price = await account.price(hardware) if self.guards.need_price else None
         return self.guards.verdict(desired, price)

@@ -135,13 +135,13 @@ class Roster:
         key = self._by_owner.get(tag)
         return None if key is None else self._by_key[key]
 
-    def taken(self, uid: str) -> frozenset[str]:
-        """The endpoints that other resources have on record."""
-        return frozenset(
-            endpoint_id
-            for endpoint_id, keys in self._by_endpoint.items()
-            if any(self._by_key[key].uid != uid for key in keys)
-        )
+    def taken(self, uid: str) -> Collection[str]:
+        """The endpoints that other resources have on record, as they are at any time."""
+        return _Taken(self, uid)
+
+    def holders(self, endpoint_id: str) -> list[Entry]:
+        """The resources that have an endpoint on record."""
+        return [self._by_key[key] for key in self._by_endpoint.get(endpoint_id, ())]
 
     def rival(self, resource: TogetherEndpoint, endpoint_id: str) -> Entry | None:
         """The resource that has the better right to an endpoint, if another one has.
@@ -152,11 +152,7 @@ class Roster:
             resource: The one that asks.
             endpoint_id: The endpoint that it has, or would take, on record.
         """
-        others = [
-            self._by_key[key]
-            for key in self._by_endpoint.get(endpoint_id, ())
-            if self._by_key[key].uid != resource.uid
-        ]
+        others = [entry for entry in self.holders(endpoint_id) if entry.uid != resource.uid]
         if not others:
             return None
         mine = _claim(resource.status.display_name or "", resource.uid, resource.creation_timestamp)
@@ -182,6 +178,25 @@ class Roster:
     def credentials(self) -> Collection[str]:
         """The identities of the keys in use."""
         return self._by_credential.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken(Collection[str]):
+    """Answers for one endpoint at a time: of ten thousand, a look asks about a few."""
+
+    roster: Roster
+    uid: str
+
+    def __contains__(self, endpoint_id: object) -> bool:
+        return isinstance(endpoint_id, str) and any(
+            entry.uid != self.uid for entry in self.roster.holders(endpoint_id)
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return (endpoint_id for endpoint_id in self.roster.recorded() if endpoint_id in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _discard(index: dict[str, set[Key]], name: str, key: Key) -> None:

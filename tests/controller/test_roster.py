@@ -1,0 +1,100 @@
+"""What resources have to know of each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.controller.fake_kube import FakeKube
+from together_operator.controller.queue import Key
+from together_operator.controller.roster import Entry, Roster
+from together_operator.core.marker import Marker
+from together_operator.resource.document import TogetherEndpoint
+
+
+def entry(kube: FakeKube, name: str, endpoint_id: str | None = None, **status: Any) -> Entry:
+    """A resource with an endpoint on record."""
+    key = kube.apply(name)
+    body = kube.endpoints[key]
+    uid = body["metadata"]["uid"]
+    if endpoint_id is not None:
+        body["status"] = {
+            "endpointID": endpoint_id,
+            "displayName": Marker.of("cluster", uid, "aaaa").write(name),
+            "operation": {
+                "phase": "Done",
+                "uid": uid,
+                "cluster": "cluster",
+                "credential": "key-a",
+                "nonce": "aaaa",
+                "date": "2027-01-15T08:00:00Z",
+            },
+            **status,
+        }
+    return Entry.of(TogetherEndpoint.parse(body), None)
+
+
+def conditions(**states: tuple[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": kind,
+            "status": status,
+            "reason": reason,
+            "message": "",
+            "observedGeneration": 1,
+            "lastTransitionTime": "2027-01-15T08:00:00Z",
+        }
+        for kind, (status, reason) in states.items()
+    ]
+
+
+def test_what_was_put_is_found_and_what_was_removed_leaves_nothing() -> None:
+    kube, roster = FakeKube(), Roster()
+    one = entry(kube, "one", "e1")
+    roster.put(one)
+    assert roster.get(Key("ml", "one")) == one
+    assert [each.uid for each in roster.of("key-a")] == [one.uid]
+    assert list(roster.recorded()) == ["e1"]
+    assert roster.remove(one.key) == one
+    assert roster.remove(one.key) is None
+    for index in (roster._by_key, roster._by_owner, roster._by_endpoint, roster._by_credential):
+        assert not index
+    assert not roster._moving
+    assert not roster._unmarked
+
+
+def test_a_resource_made_anew_under_the_same_name_takes_the_place_of_the_former() -> None:
+    kube, roster = FakeKube(), Roster()
+    former = entry(kube, "one", "e1")
+    roster.put(former)
+    kube.endpoints.clear()
+    roster.put(entry(kube, "one"))
+    assert len(roster) == 1
+    assert list(roster.recorded()) == []
+    assert roster.holders("e1") == []
+
+
+def test_an_endpoint_is_taken_by_others_and_never_by_oneself() -> None:
+    kube, roster = FakeKube(), Roster()
+    one, two = entry(kube, "one", "e1"), entry(kube, "two", "e2")
+    taken = roster.taken(one.uid)
+    roster.put(one)
+    roster.put(two)
+    assert "e1" not in taken
+    assert "e2" in taken
+    assert "e3" not in taken
+    assert list(taken) == ["e2"]
+    assert len(taken) == 1
+
+
+def test_of_two_who_have_one_endpoint_the_mark_decides_and_then_the_age() -> None:
+    kube, roster = FakeKube(), Roster()
+    one = entry(kube, "one", "e1")
+    thief = entry(kube, "thief", "e1", displayName="no mark")
+    roster.put(one)
+    roster.put(thief)
+    first = TogetherEndpoint.parse(kube.endpoints[one.key])
+    second = TogetherEndpoint.parse(kube.endpoints[thief.key])
+    assert roster.rival(first, "e1") is None
+    rival = roster.rival(second, "e1")
+    assert rival is not None
+    assert rival.key == one.key
