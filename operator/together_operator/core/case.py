@@ -23,6 +23,11 @@ from together_operator.resource.status import Applied, Condition, Operation, Ope
 FAILED_POLLS = 3
 """Failed looks in a row, after which a resource at rest is no longer called synced."""
 
+KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
+"""Refusals that are about the key: another key is reason enough to try again."""
+
+_ABOUT_THE_CONNECTION = KEY_REFUSALS | {Reason.SECRET_MISSING, Reason.UNREACHABLE}
+
 _QUESTIONS = frozenset(
     {
         Reason.INCONCLUSIVE_SCAN,
@@ -372,7 +377,7 @@ class Case:
             what.message,
             due - self.now,
             pending=not self.settled_before,
-            cause=what.reason,
+            cause=cause(what.reason, lasting=trouble.count >= FAILED_POLLS),
         )
 
     def backoff(self, count: int, retry_after: float | None = None) -> float:
@@ -385,6 +390,19 @@ class Case:
         first, longest = self.timing.retry
         pause = min(longest, first * 2.0 ** min(count - 1, 16))
         return max(pause, min(retry_after or 0.0, longest))
+
+
+def cause(reason: Reason, *, lasting: bool = False) -> Reason | None:
+    """What a refusal or silence says about the connection to Together, if it says anything.
+
+    That an order has to wait, or that an endpoint is busy, is an answer like any other.
+
+    Args:
+        reason: What was seen.
+        lasting: Whether it has been so several times in a row.
+    """
+    broken = lasting and reason is Reason.RATE_LIMITED
+    return reason if broken or reason in _ABOUT_THE_CONNECTION else None
 
 
 def lost(resource_version: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from together_operator.core.case import Case
+from together_operator.core.case import KEY_REFUSALS, Case, cause
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.scan import horizon
@@ -31,9 +31,6 @@ from together_operator.resource.times import format_time
 
 MAX_AMBIGUOUS = 3
 """Attempts without a clear answer, after which a person is asked."""
-
-KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
-"""Refusals that are about the key: another key is reason enough to try again."""
 
 PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
 """Refusals that may pass without a change of the resource."""
@@ -70,15 +67,10 @@ def write_down(case: Case) -> Decision | None:
                 Record(case.record.model_copy(update={"operation": refused})),
                 reason,
                 message,
-                cause=_cause(reason),
+                cause=cause(reason),
             )
         case _:
             return None
-
-
-def _cause(reason: Reason) -> Reason | None:
-    """What a refusal says about the connection: some are about the key, not the order."""
-    return reason if reason in KEY_REFUSALS else None
 
 
 def create(case: Case) -> Decision:
@@ -254,7 +246,7 @@ def _ordering(case: Case, step: Record) -> Decision:
     same = refusal is not None and refusal.generation == case.desired.generation
     if refusal is not None and same and refusal.reason in PASSING and not case.asked_again:
         reason = Reason(refusal.reason)
-        return case.step(step, reason, refusal.message, cause=_cause(reason))
+        return case.step(step, reason, refusal.message, cause=cause(reason))
     return case.step(step, Reason.CREATING, "Ordering the endpoint from Together")
 
 
@@ -371,4 +363,4 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     due = at + case.backoff(count, asked)
     if case.now >= due:
         return _attempt(case, *again)
-    return case.wait(reason, refusal.message, due - case.now, cause=_cause(reason))
+    return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))

@@ -7,16 +7,18 @@ our mark is left.
 
 from __future__ import annotations
 
-from together_operator.core.case import Case
+from dataclasses import replace
+
+from together_operator.core.case import KEY_REFUSALS, Case, cause
 from together_operator.core.creating import claim
 from together_operator.core.looking import details
 from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
-from together_operator.core.settling import look, settle
-from together_operator.core.steps import Decision, Finish, Get, List, Stop
+from together_operator.core.settling import began, look, settle
+from together_operator.core.steps import Decision, Finish, Get, KeepKey, List, Stop, Vet, Wait
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Phase, Refused
+from together_operator.resource.remote import Absent, Endpoint, Phase, Refused
 from together_operator.resource.spec import DeletionPolicy
 from together_operator.resource.status import OperationPhase
 
@@ -39,11 +41,12 @@ def delete(case: Case) -> Decision:
         )
     if _untouched(case):
         return _finish(case)
-    blocked = _without_key(case)
+    blocked = _without_key(case, policy)
     if blocked is not None:
         return blocked
     return (
-        _settle(case)
+        _other_key(case)
+        or _settle(case)
         or _carry_out(case, policy)
         or _extras(case)
         or _last_look(case, policy)
@@ -60,6 +63,14 @@ def _untouched(case: Case) -> bool:
     if operation.open or not nothing_left:
         return False
     return operation.phase is OperationPhase.REFUSED or case.nothing_sent
+
+
+def _retained(case: Case, policy: DeletionPolicy) -> bool:
+    """Whether nothing has to be done or known: the endpoint stays, and nothing else can come."""
+    operation = case.operation
+    known = operation is not None and case.record.endpoint_id is not None
+    clean = operation is not None and not operation.open and not operation.removing
+    return policy is DeletionPolicy.RETAIN and known and clean
 
 
 def _finish(case: Case) -> Decision:
@@ -88,9 +99,11 @@ def _responsibility(case: Case) -> str:
     return case.record.endpoint_id or UNRESOLVED
 
 
-def _without_key(case: Case) -> Decision | None:
+def _without_key(case: Case, policy: DeletionPolicy) -> Decision | None:
     """Without a key nothing can be confirmed; say what would help."""
     if case.credential is not None or _released(case, _responsibility(case)):
+        return None
+    if _retained(case, policy):
         return None
     trouble = case.observed.keys.trouble
     why = trouble.message if trouble else "There is no key"
@@ -98,28 +111,47 @@ def _without_key(case: Case) -> Decision | None:
     return _blocked(case, f"{why}, so {what} cannot be removed", _responsibility(case))
 
 
+def _other_key(case: Case) -> Decision | None:
+    """Where the held key is refused, the person's new one may do, if it sees the endpoint."""
+    keys, endpoint_id = case.observed.keys, case.record.endpoint_id
+    if keys.held is None or keys.user in (None, keys.held):
+        return None
+    trouble = case.memory.trouble_of(keys.held)
+    if trouble is None or trouble.what.reason not in KEY_REFUSALS:
+        return None
+    if endpoint_id is None or case.open or _released(case, endpoint_id):
+        return None
+    vetting, new = case.memory.vetting, keys.user or ""
+    if vetting is None or vetting.credential != new or case.now >= vetting.at + case.timing.lag:
+        trying = case.read(Vet(new, endpoint_id), Reason.DELETING, "Trying the new key")
+        return None if isinstance(trying.step, Wait) else trying
+    if not isinstance(vetting.verdict, Endpoint):
+        return None
+    return case.step(KeepKey(new), Reason.DELETING, "Taking the new key into use")
+
+
+_PASSING = frozenset({Reason.CLAIMING, Reason.RATE_LIMITED, Reason.UNREACHABLE})
+"""Situations on the way that pass by themselves."""
+
+
 def _telling(case: Case, decision: Decision) -> Decision:
-    """Turn trouble on the way into what a person who deletes has to know."""
-    situation = decision.situation
-    cause = situation.cause
-    if cause is None:
-        if situation.reason in (Reason.CREDENTIAL_MISMATCH, Reason.SECRET_MISSING):
-            return _blocked(case, situation.message, _responsibility(case), _after(decision))
+    """Turn what is on the way into what a person who deletes has to know."""
+    situation, step = decision.situation, decision.step
+    if not isinstance(step, Wait):
         return decision
-    lasting = cause not in (Reason.UNREACHABLE, Reason.RATE_LIMITED)
-    if lasting or case.observed.unsynced >= case.timing.grace:
-        blocked = _blocked(case, situation.message, _responsibility(case), _after(decision))
-        return case.wait(
-            blocked.situation.reason, blocked.situation.message, _after(decision), cause=cause
-        )
-    return case.wait(
-        Reason.DELETING, f"Deleting; {situation.message}", _after(decision), cause=cause
-    )
+    if situation.reason in (Reason.DELETING, Reason.DELETION_BLOCKED) and not situation.keep:
+        return decision
+    passing = situation.keep or situation.reason in _PASSING or _is_busy(situation.reason)
+    if not passing or case.observed.unsynced >= case.timing.grace:
+        blocked = _blocked(case, situation.message, _responsibility(case), step.after)
+        return replace(blocked, situation=replace(blocked.situation, cause=situation.cause))
+    message = "looking at Together" if situation.keep else situation.message
+    return case.wait(Reason.DELETING, f"Deleting; {message}", step.after, cause=situation.cause)
 
 
-def _after(decision: Decision) -> float | None:
-    after: float | None = getattr(decision.step, "after", None)
-    return after
+def _is_busy(reason: Reason) -> bool:
+    """Whether a refusal says no more than that the endpoint is busy at the moment."""
+    return reason in (Reason.STOPPING, Reason.STARTING, Reason.SCALING, Reason.UPDATING)
 
 
 def _settle(case: Case) -> Decision | None:
@@ -142,8 +174,7 @@ def _settle(case: Case) -> Decision | None:
 
 def _settle_open(case: Case, subjects: tuple[str, ...]) -> Decision | None:
     """Open nonces beside a recorded endpoint need their time as well."""
-    began = max((case.memory.since(subject) or case.now) for subject in subjects)
-    due = began + case.timing.settle
+    due = began(case, subjects) + case.timing.settle
     if case.now >= due:
         return None
     return case.wait(
@@ -198,7 +229,7 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
                     endpoint_id,
                     due - case.now,
                 )
-            return case.wait(what.reason, what.message, due - case.now, cause=what.reason)
+            return case.wait(what.reason, what.message, due - case.now, cause=cause(what.reason))
     sent = case.memory.sent("stop")
     if endpoint.phase is Phase.STOPPING or (
         sent is not None and case.now < sent.at + case.timing.repeat
@@ -224,8 +255,14 @@ def remove_confirmation(case: Case, endpoint_id: str) -> Decision | None:
 def _extras(case: Case) -> Decision | None:
     operation = case.operation
     for endpoint_id in operation.removing if operation else ():
-        if _released(case, endpoint_id):
+        if _released(case, endpoint_id) or case.gone(endpoint_id):
             continue
+        if case.desired.spec.suspend:
+            return case.wait(
+                Reason.DELETION_SUSPENDED,
+                f"Deleted while suspended: {endpoint_id}, a surplus endpoint of this resource, is"
+                " still to be removed. Set spec.suspend to false to go on",
+            )
         decision = remove(case, endpoint_id, Reason.DELETING)
         if decision is not None:
             return _telling(case, decision)
@@ -239,15 +276,25 @@ def _last_look(case: Case, policy: DeletionPolicy) -> Decision | None:
         return None
     scan = case.memory.scan
     earliest = _looked_enough(case)
+    message = "Looking whether anything is left"
     if scan is None or scan.credential != credential or scan.sent_at < earliest:
-        decision = case.read(
-            look(case, credential, earliest), Reason.DELETING, "Looking whether anything is left"
-        )
+        decision = case.read(look(case, credential, earliest), Reason.DELETING, message)
+        if _retained(case, policy) and isinstance(decision.step, Wait):
+            return None
         return _telling(case, decision)
     kept = {case.record.endpoint_id} if policy is not DeletionPolicy.DELETE else set()
     if case.observed.rival is not None:
         kept.add(case.record.endpoint_id)
     left = [found for found in scan.ours if not _settled_away(case, found, kept)]
+    unread = [i for i in scan.unread if i not in kept and not _released(case, i)]
+    if not left and unread and not _retained(case, policy):
+        due = scan.sent_at + case.timing.scan_gap
+        if case.now >= due:
+            return _telling(
+                case, case.read(look(case, credential, case.now), Reason.DELETING, message)
+            )
+        told = f"{unread[0]} cannot be read, so it is not known whether it is this resource's"
+        return case.wait(Reason.DELETING, f"Deleting; {told}", due - case.now)
     if not left:
         return None
     proven = newly_proven(case, left)
@@ -256,9 +303,7 @@ def _last_look(case: Case, policy: DeletionPolicy) -> Decision | None:
     found = left[0]
     removing = operation is not None and found.id in operation.removing
     if removing or case.now >= scan.sent_at + case.timing.lag:
-        return case.read(
-            look(case, credential, case.now), Reason.DELETING, "Looking whether anything is left"
-        )
+        return _telling(case, case.read(look(case, credential, case.now), Reason.DELETING, message))
     return _blocked(
         case,
         f"{found.id} carries this resource's mark, but no request on record made it, so it is not"
@@ -279,4 +324,6 @@ def _looked_enough(case: Case) -> float:
     absence = case.memory.absence(endpoint_id) if endpoint_id else None
     if absence is not None:
         earliest = max(earliest, absence.first)
+    if case.open and not _released(case, UNRESOLVED):
+        earliest = max(earliest, began(case, case.open) + case.timing.settle)
     return earliest

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from together_operator.core.case import Case
+from together_operator.core.case import Case, cause
 from together_operator.core.scan import Found
 from together_operator.core.steps import Decision, Delete, Get, List, Record
 from together_operator.resource.reasons import Reason
@@ -116,7 +116,7 @@ def remove(case: Case, endpoint_id: str, reason: Reason) -> Decision | None:
                 rejection.what.reason,
                 f"{message} was not carried out: {rejection.what.message}",
                 retry - case.now,
-                cause=rejection.what.reason,
+                cause=cause(rejection.what.reason),
             )
     sent = memory.sent("delete", endpoint_id)
     absence = memory.absence(endpoint_id)

@@ -68,9 +68,9 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
         return Settled(chosen=True)
     if wanted is None or wanted not in (keys.held, keys.user):
         return _without_key(case)
-    began = _began(case, subjects)
+    since = began(case, subjects)
     scan = case.memory.scan
-    if scan is not None and (scan.credential != wanted or scan.sent_at < began):
+    if scan is not None and (scan.credential != wanted or scan.sent_at < since):
         scan = None
     if scan is not None:
         found = case.unaccounted(scan)
@@ -78,7 +78,7 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
             return Settled(found)
         if _ripe(case, subjects) and case.desired.claim in scan.listed:
             return Settled((Found(case.desired.claim, "", 0.0),), chosen=True)
-    settled_at = began + case.timing.settle
+    settled_at = since + case.timing.settle
     empties = [sent for sent in case.memory.empties if sent >= settled_at]
     if empties and empties[-1] - empties[0] >= case.timing.scan_gap:
         return Settled()
@@ -86,7 +86,7 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
         "A create request had no clear answer, or an earlier one left no record; looking at"
         " Together for what it made before anything else is done"
     )
-    due = _next_scan(case, scan, began, settled_at)
+    due = _next_scan(case, scan, since, settled_at)
     if case.now >= due:
         looking = case.read(look(case, wanted, case.now), Reason.CLAIMING, message)
         refused = looking.situation.cause in (Reason.UNAUTHORIZED, Reason.FORBIDDEN)
@@ -112,10 +112,16 @@ def _ripe(case: Case, subjects: tuple[str, ...]) -> bool:
         return False
     if case.present_reason in _ASKED_LATE:
         return True
-    return case.now >= _began(case, subjects) + case.timing.settle
+    return case.now >= began(case, subjects) + case.timing.settle
 
 
-def _began(case: Case, subjects: tuple[str, ...]) -> float:
+def began(case: Case, subjects: tuple[str, ...]) -> float:
+    """When the settle time of unresolved attempts begins (create-once rule 7).
+
+    Args:
+        case: The resource.
+        subjects: The nonces, or the lost record.
+    """
     known = [case.memory.since(subject) for subject in subjects]
     return max(case.now if at is None else at for at in known)
 
@@ -140,11 +146,11 @@ def _inconclusive(case: Case, scan: Scan) -> str:
     )
 
 
-def _next_scan(case: Case, scan: Scan | None, began: float, settled_at: float) -> float:
+def _next_scan(case: Case, scan: Scan | None, since: float, settled_at: float) -> float:
     last = None if scan is None else scan.sent_at
     factor = case.timing.scan_gap / 5.0
     if last is None:
-        return began + _PAUSES[0] * factor
+        return since + _PAUSES[0] * factor
     if last >= settled_at:
         pause = case.timing.scan_gap
         if scan is not None and case.doubtful(scan):
@@ -153,8 +159,8 @@ def _next_scan(case: Case, scan: Scan | None, began: float, settled_at: float) -
     elapsed = 0.0
     for pause in _PAUSES:
         elapsed += pause * factor
-        if began + elapsed > last:
-            return min(began + elapsed, settled_at)
+        if since + elapsed > last:
+            return min(since + elapsed, settled_at)
     return min(last + _PAUSES[-1] * factor, settled_at)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from together_operator.core.case import Case
+from together_operator.core.case import Case, cause
 from together_operator.core.creating import nothing_made
 from together_operator.core.learning import subject_of
 from together_operator.core.looking import details
@@ -287,9 +287,9 @@ def _write(case: Case, step: Step) -> Decision:
             return case.as_before()
         if keys.user is None:
             trouble = case.key_trouble
-            cause = trouble.reason if trouble else Reason.SECRET_MISSING
+            missing = trouble.reason if trouble else Reason.SECRET_MISSING
             words = trouble.message if trouble else "The key is missing"
-            return case.wait(cause, words, cause=cause)
+            return case.wait(missing, words, cause=missing)
         objected = objection(case)
         if objected is not None:
             return objected
@@ -339,7 +339,7 @@ def _refused(case: Case, step: Step) -> Decision | None:
         return None
     if isinstance(what, Absent):
         return case.as_before(due - case.now)
-    return case.wait(what.reason, what.message, due - case.now, cause=what.reason)
+    return case.wait(what.reason, what.message, due - case.now, cause=cause(what.reason))
 
 
 def _suspended(case: Case, endpoint: Endpoint, step: Step | None) -> Decision:
