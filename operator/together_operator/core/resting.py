@@ -63,11 +63,15 @@ def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
             return refused
     match endpoint.phase:
         case Phase.FAILED:
+            start = (
+                f"Set the annotation {names.RESTART_REQUESTED_AT} to start it again"
+                if case.desired.started
+                else "Set spec.state to Started to try it again"
+            )
             return case.wait(
                 Reason.ENDPOINT_FAILED,
-                f"Together reports {endpoint.state} for {endpoint.id} and gives no cause. Set the"
-                f" annotation {names.RESTART_REQUESTED_AT} to start it again, or delete this"
-                " resource and apply it again",
+                f"Together reports {endpoint.state} for {endpoint.id} and gives no cause. {start},"
+                " or delete this resource and apply it again",
             )
         case Phase.STOPPED if not case.desired.started:
             return case.wait(

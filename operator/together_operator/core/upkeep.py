@@ -57,7 +57,8 @@ def upkeep(case: Case, endpoint_id: str) -> Decision:
     if key is not None and (case.credential is None or not isinstance(key.step, Wait)):
         return key
     decision = _picture(case, endpoint_id) or _until_drift(case, _work(case, endpoint_id))
-    if key is None or not isinstance(decision.step, Wait):
+    missing = decision.situation.reason is Reason.REMOTE_MISSING
+    if key is None or missing or not isinstance(decision.step, Wait):
         return decision
     # What saves money is done with the held key; what a person has to know is the other key.
     pauses = [step.after for step in (key.step, decision.step) if isinstance(step, Wait)]
@@ -256,7 +257,7 @@ def _stop(case: Case, endpoint: Endpoint) -> Stop | None:
 def _start(case: Case, endpoint: Endpoint) -> Start | None:
     if not case.desired.started or endpoint.phase not in (Phase.STOPPED, Phase.FAILED):
         return None
-    turned = case.applied.state == State.STOPPED and endpoint.phase is Phase.STOPPED
+    turned = case.applied.state == State.STOPPED
     asked = case.restart_asked and (case.memory.restarted_for != case.desired.restart_requested_at)
     if not turned and not asked:
         return None
