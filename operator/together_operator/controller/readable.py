@@ -7,37 +7,47 @@ still good enough to delete by.
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 from together_operator.resource.document import InvalidResource, TogetherEndpoint
 
-_TRIES = 32
+_REQUIRED = {"model": "unreadable", "hardware": "unreadable"}
+_FATE = frozenset({"deletionPolicy", "suspend"})
 
 
-def readable(body: dict[str, Any]) -> tuple[TogetherEndpoint, str | None]:
+class Reading(NamedTuple):
+    """A resource as far as it can be read.
+
+    Attributes:
+        resource: The resource, without the fields of its spec that cannot be read.
+        problem: What is wrong with its spec, if anything is.
+        fate_unknown: Whether it says something of what a deletion does that cannot be read.
+    """
+
+    resource: TogetherEndpoint
+    problem: str | None = None
+    fate_unknown: bool = False
+
+
+def readable(body: dict[str, Any]) -> Reading:
     """Read a resource, without the fields of its spec that cannot be read.
 
     Args:
         body: The resource as Kubernetes returns it.
-
-    Returns:
-        The resource, and what is wrong with its spec, if anything is.
     """
     try:
-        return TogetherEndpoint.parse(body), None
+        return Reading(TogetherEndpoint.parse(body))
     except InvalidResource as error:
         problem = str(error)
-        repaired = copy.deepcopy(body)
-        spec = repaired.setdefault("spec", {})
-        for _ in range(_TRIES):
-            try:
-                return TogetherEndpoint.parse(repaired), problem
-            except InvalidResource as next_error:
-                field = next_error.field.removeprefix("spec.").split(".")[0]
-                if field in ("model", "hardware"):
-                    spec[field] = "unreadable"
-                else:
-                    spec.pop(field, None)
-        repaired["spec"] = {"model": "unreadable", "hardware": "unreadable"}
-        return TogetherEndpoint.parse(repaired), problem
+    raw = body.get("spec")
+    spec: dict[str, Any] = dict(_REQUIRED)
+    best = TogetherEndpoint.parse({**body, "spec": spec})
+    lost: set[str] = set()
+    for field, value in (raw if isinstance(raw, dict) else {}).items():
+        try:
+            best = TogetherEndpoint.parse({**body, "spec": {**spec, field: value}})
+        except InvalidResource:
+            lost.add(field)
+        else:
+            spec[field] = value
+    return Reading(best, problem, not lost.isdisjoint(_FATE))

@@ -23,6 +23,7 @@ from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.roster import Entry, Roster
 from together_operator.core.case import Case
+from together_operator.core.creating import write_down
 from together_operator.core.decide import decide
 from together_operator.core.learning import (
     Outcome,
@@ -107,7 +108,7 @@ class Reconciler:
             if body is None:
                 self._forget(key)
                 return None
-            resource, problem = readable(body)
+            resource, problem, fate_unknown = readable(body)
             if resource.deleting and names.FINALIZER not in resource.finalizers:
                 self._forget(key)
                 return None
@@ -115,8 +116,8 @@ class Reconciler:
             anew = False
             self._memories[resource.uid] = case.memory
             decision = decide(case)
-            if problem is not None and not resource.deleting:
-                decision = case.wait(Reason.INVALID_REQUEST, problem)
+            if problem is not None:
+                decision = _misread(case, decision, problem, fate_unknown=fate_unknown)
             if isinstance(decision.step, Wait):
                 return await self._rest(body, resource, case, decision, decision.step)
             if self.stopping() and not isinstance(decision.step, Record):
@@ -249,7 +250,7 @@ class Reconciler:
         except (Conflict, NotFound):
             return 0.0
         self._follow(resource, case.memory, after)
-        now, _ = readable(after)
+        now = readable(after).resource
         self.roster.put(Entry.of(now, case.credential))
         self._measure(now, case, decision)
         pause = step.after
@@ -277,3 +278,25 @@ class Reconciler:
         log.log(level, "%s: %s", story.reason, story.message)
         tell = self.recorder.warning if story.warning else self.recorder.normal
         tell(body, story.reason, story.message)
+
+
+def _misread(case: Case, decision: Decision, problem: str, *, fate_unknown: bool) -> Decision:
+    """What is done about a resource whose spec cannot be read in full.
+
+    Args:
+        case: The resource, as far as it can be read.
+        decision: What would be done about that much of it.
+        problem: What cannot be read.
+        fate_unknown: Whether that is what becomes of the endpoint.
+    """
+    answered = write_down(case)
+    if answered is not None:
+        return answered
+    if not case.desired.deleting:
+        return case.wait(Reason.INVALID_REQUEST, problem)
+    if not fate_unknown:
+        return decision
+    return case.wait(
+        Reason.DELETION_BLOCKED,
+        f"What is to become of the endpoint cannot be read, so it is left as it is: {problem}",
+    )

@@ -53,7 +53,7 @@ class Resync:
         """Learn of every resource and every key copy, before anything is decided."""
         await self.keys.load()
         async for body in self.kube.list_endpoints(self.namespaces):
-            resource, _ = readable(body)
+            resource = readable(body).resource
             held = self.keys.held(resource.uid)
             self.roster.put(Entry.of(resource, held.identity if held else None))
 
