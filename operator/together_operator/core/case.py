@@ -105,10 +105,13 @@ class Case:
 
     @property
     def record_lost(self) -> bool:
-        """Whether a finalizer without a record tells of a past that is not known (rule 10)."""
+        """Whether a finalizer without a record tells of a past that is not known (rule 10).
+
+        So does our annotation alone: both were written before anything was ordered.
+        """
         return (
             self.operation is None
-            and self.held
+            and (self.held or self.desired.owner_uid == self.desired.uid)
             and self.memory.prepared != self.desired.resource_version
         )
 

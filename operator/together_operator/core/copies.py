@@ -6,6 +6,8 @@ endpoint away from the original, so a copy is recognised before anything else is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from together_operator.core.case import Case
 from together_operator.core.settling import look
 from together_operator.core.steps import Decision, FindOwner, KeepKey, Prepare, Record
@@ -84,10 +86,10 @@ def _adopt(case: Case, former: str) -> Decision:
     if endpoint_id is None:
         scan = case.memory.scan
         if scan is None or case.now >= scan.sent_at + case.timing.lag:
+            # The former resource may have been much older than its copy.
+            looking = replace(look(case, user, case.now, (former,)), horizon=0.0)
             return case.read(
-                look(case, user, case.now, (former,)),
-                Reason.RESTORED_COPY,
-                "Looking for the former resource's endpoint",
+                looking, Reason.RESTORED_COPY, "Looking for the former resource's endpoint"
             )
         if not scan.ours:
             return case.wait(
@@ -106,7 +108,15 @@ def _adopt(case: Case, former: str) -> Decision:
         nonce=nonce,
         date=format_time(poll.date if poll is not None else case.desired.created_at),
     )
+    # Whether a restart was asked for before or after the backup is not known: do not start.
+    restart = case.desired.restart_requested_at
     status = case.record.model_copy(
-        update={"operation": operation, "endpoint_id": endpoint_id, "api": case.observed.api}
+        update={
+            "operation": operation,
+            "endpoint_id": endpoint_id,
+            "api": case.observed.api,
+            "adopted": case.status.adopted if carried else None,
+            "last_handled_restart_at": restart,
+        }
     )
     return case.step(Record(status), Reason.RESTORED_COPY, f"Taking over {endpoint_id} as asked")

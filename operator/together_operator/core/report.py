@@ -13,13 +13,14 @@ from decimal import Decimal
 from together_operator.core.case import Case
 from together_operator.core.copies import former_owner
 from together_operator.core.observed import Link
-from together_operator.core.steps import Decision, Record, Situation
+from together_operator.core.steps import Decision, Record, Situation, Step, Wait
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Endpoint, Phase
 from together_operator.resource.status import (
     Condition,
     Inference,
+    OperationPhase,
     Price,
     Status,
     StatusAutoscaling,
@@ -156,7 +157,7 @@ def report(
         update["connection_config_map"] = connection.config_map_name
     elif case.observed.link is Link.UNWANTED:
         update["connection_config_map"] = None
-    update |= _requests(case)
+    update |= _requests(case, step)
     return status.model_copy(update=update)
 
 
@@ -182,11 +183,18 @@ def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, obj
     }
 
 
-def _requests(case: Case) -> dict[str, object]:
+def _requests(case: Case, step: Step) -> dict[str, object]:
     """Which wishes of a person count as handled with this write."""
     handled: dict[str, object] = {}
     wish = case.desired.reconcile_requested_at
-    if wish is not None and (case.record.endpoint_id is None or case.memory.refreshed_for == wish):
+    operation = case.operation
+    if case.record.endpoint_id is not None:
+        looked = case.memory.refreshed_for == wish
+    else:
+        # To try a refused order again is the wish, however long something else is in the way.
+        refused = operation is not None and operation.phase is OperationPhase.REFUSED
+        looked = not (refused and isinstance(step, Wait))
+    if wish is not None and looked:
         handled["last_handled_reconcile_at"] = wish
     restart = case.desired.restart_requested_at
     endpoint = case.endpoint
@@ -207,6 +215,11 @@ def _conditions(case: Case, situation: Situation, wall: float) -> tuple[Conditio
             for c in case.status.conditions
         )
     line = row(case, situation)
+    word, text = situation.reason.value, situation.message
+    ready, told, why = line.ready, word, text
+    beneath = situation.beneath
+    if ready is None and beneath is not None and ROWS[beneath.reason].ready:
+        ready, told, why = True, beneath.reason.value, beneath.message
 
     def condition(kind: ConditionType, value: bool | None, reason: str, message: str) -> Condition:
         old = case.condition(kind)
@@ -225,9 +238,8 @@ def _conditions(case: Case, situation: Situation, wall: float) -> tuple[Conditio
             message=message,
         )
 
-    word, text = situation.reason.value, situation.message
     return (
-        condition(ConditionType.READY, line.ready, word, text),
+        condition(ConditionType.READY, ready, told, why),
         condition(ConditionType.RECONCILING, line.reconciling, word, text),
         condition(ConditionType.STALLED, line.stalled, word, text),
         condition(ConditionType.AVAILABLE, _available(case, situation), word, text),
@@ -237,7 +249,10 @@ def _conditions(case: Case, situation: Situation, wall: float) -> tuple[Conditio
 
 def _available(case: Case, situation: Situation) -> bool | None:
     """As observed; kept where nothing new can be known."""
+    known = case.record.endpoint_id
     if situation.reason in _BROKEN:
+        return False
+    if known is not None and case.desired.deleting and case.missing(known):
         return False
     if situation.cause is not None and case.record.endpoint_id is not None:
         return None

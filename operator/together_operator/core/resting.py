@@ -173,7 +173,11 @@ def _pending(case: Case, endpoint: Endpoint) -> Decision:
 def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
     if not case.desired.started:
         return case.wait(Reason.STOPPING, f"{endpoint.id} still runs")
-    if acting and not case.serving:
+    if not case.serving and not acting:
+        return case.wait(
+            Reason.PROBING, f"{endpoint.id} has started; whether the model answers is not asked"
+        )
+    if not case.serving:
         at = case.memory.probed_at
         due = case.now if at is None else at + case.timing.probe
         message = f"{endpoint.id} has started; asking the model for a first answer"

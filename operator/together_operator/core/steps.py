@@ -206,6 +206,7 @@ class Situation:
         pending: Whether a wish of the person is still to be carried out.
         cause: What is wrong with the connection to Together, if anything is.
         keep: Whether nothing new is known, so that every condition stays as it is.
+        beneath: What would be told if nothing held the operator back.
     """
 
     reason: Reason
@@ -213,6 +214,7 @@ class Situation:
     pending: bool = True
     cause: Reason | None = None
     keep: bool = False
+    beneath: Situation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -346,11 +346,12 @@ def _refused(case: Case, step: Step) -> Decision | None:
 def _suspended(case: Case, endpoint: Endpoint, step: Step | None) -> Decision:
     if step is None:
         still = rest(case, endpoint, acting=False)
-        return case.wait(
+        told = case.wait(
             Reason.SUSPENDED,
             f"Suspended; nothing is pending ({still.situation.reason})",
             pending=False,
         )
+        return replace(told, situation=replace(told.situation, beneath=still.situation))
     _, message = _telling(case, step, endpoint)
     return case.wait(
         Reason.SUSPENDED,
