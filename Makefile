@@ -5,11 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CLUSTER ?= local
-API    ?= Auto
+PYTEST  = PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --cluster $(CLUSTER)
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-argocd check bench crd docs chart lock clean
+.PHONY: help setup demo test test-cluster test-machine test-argocd check bench crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,8 +29,15 @@ setup: $(STAMP)  ## Create .venv with everything locked
 demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine
 	@$(BIN)/together-operator demo
 
+# Cluster tests mostly wait and the others mostly compute, so the two halves run side by side.
 test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)
-	@$(BIN)/python -m pytest --cluster $(CLUSTER)
+	@$(MAKE) --no-print-directory --jobs=2 test-cluster test-machine
+
+test-cluster: $(STAMP)  ## The half of the tests that runs the operator in a cluster
+	@$(PYTEST) tests/cluster tests/chart 2>&1 | sed -u 's/^/[cluster] /'
+
+test-machine: $(STAMP)  ## The other half of the tests
+	@$(PYTEST) tests --ignore=tests/cluster --ignore=tests/chart 2>&1 | sed -u 's/^/[machine] /'
 
 test-argocd: $(STAMP)  ## A real Argo CD syncs the quickstart
 	@$(BIN)/python -m pytest tests/argocd --argocd
