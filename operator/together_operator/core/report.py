@@ -102,6 +102,8 @@ GRACED = frozenset(
 _QUIET = frozenset({Reason.UNREACHABLE, Reason.RATE_LIMITED, Reason.SUSPENDED})
 """Situations that change nothing for a resource with no wish pending."""
 
+_MAY_ANSWER = frozenset({Phase.STARTED, Phase.UNKNOWN})
+
 _BROKEN = frozenset({Reason.ENDPOINT_FAILED, Reason.STOPPED_REMOTELY, Reason.REMOTE_MISSING})
 
 
@@ -255,7 +257,9 @@ def _available(case: Case, situation: Situation) -> bool | None:
     if known is not None and case.desired.deleting and case.missing(known):
         return False
     if situation.cause is not None and case.record.endpoint_id is not None:
-        return None
+        # A missing Secret does not blind the copy of its key: what is seen not to run is not kept.
+        halted = case.endpoint is not None and case.endpoint.phase not in _MAY_ANSWER
+        return False if halted else _KEEP
     if case.endpoint is not None and case.endpoint.phase is Phase.UNKNOWN:
         return None if case.observed.poll is None else False
     return case.serving
