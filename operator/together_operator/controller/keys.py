@@ -184,8 +184,12 @@ class KeyRing:
             and refused == _identity(known)
             and not known.refused
         )
-        patience = min(_HASTE, self.pause) if anew or suspect else self.pause
-        if known is None or self.clock() - known.at >= patience:
+        # What happened to the resource may have come with a new key: only a reading that began
+        # since will do.
+        oldest = self.clock()
+        if not anew:
+            oldest -= min(_HASTE, self.pause) if suspect else self.pause
+        while known is None or known.at < oldest:
             known = await self._read_once(place)
             # To read a second time why it is refused would tell nothing new.
             known.refused = suspect and _identity(known) == refused
