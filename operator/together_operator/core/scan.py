@@ -54,7 +54,8 @@ class Scan:
     Attributes:
         credential: The identity of the key that looked.
         sent_at: When the LIST was sent, on the monotonic clock.
-        listed: The ids that it held.
+        listed: The ids that it held, as far as they are new enough to be an attempt's. All of
+            them would be kept for each of a thousand resources.
         ours: Those with our mark, the oldest first.
         suspects: Newcomers without any mark that have our model and hardware.
         unread: Newcomers that could not be read.
@@ -144,7 +145,7 @@ def classify(
     return Scan(
         credential=credential,
         sent_at=sent_at,
-        listed=frozenset(listing.endpoints),
+        listed=frozenset(i for i, line in listing.endpoints.items() if line.created_at >= since),
         ours=tuple(ours),
         suspects=tuple(suspects),
         unread=tuple(unread),
