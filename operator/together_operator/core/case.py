@@ -192,7 +192,7 @@ class Case:
         return (
             absence is not None
             and absence.not_found is not None
-            and absence.last - absence.first >= self.timing.lag
+            and absence.last >= absence.first + self.timing.lag
         )
 
     @cached_property
