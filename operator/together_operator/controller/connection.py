@@ -7,13 +7,16 @@ else made is never touched.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from together_operator.controller.kube import Kube
-from together_operator.controller.kube_errors import AlreadyExists
+from together_operator.controller.kube_errors import AlreadyExists, Forbidden
 from together_operator.core.observed import Link
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
+
+log = logging.getLogger(__name__)
 
 
 def data(base_url: str, model: str) -> dict[str, str]:
@@ -47,10 +50,20 @@ def wanted(resource: TogetherEndpoint) -> tuple[str, dict[str, str]] | None:
 async def link(kube: Kube, resource: TogetherEndpoint) -> Link:
     """How the ConfigMap stands.
 
+    A right that is missing must not keep an endpoint from being stopped, so it is one of the ways.
+
     Args:
         kube: The cluster.
         resource: The resource.
     """
+    try:
+        return await _link(kube, resource)
+    except Forbidden as error:
+        log.warning("The ConfigMap for applications is left as it is: %s", error)
+        return Link.DENIED
+
+
+async def _link(kube: Kube, resource: TogetherEndpoint) -> Link:
     target = wanted(resource)
     former = _former(resource)
     if former is not None:

@@ -18,7 +18,7 @@ from together_operator.core.desired import Desired
 from together_operator.core.learning import notice, replace_memory
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory
-from together_operator.core.observed import Keys, Observed
+from together_operator.core.observed import Keys, Link, Observed
 from together_operator.core.scan import Found
 from together_operator.core.timing import Timing
 from together_operator.drivers.driver import Driver
@@ -111,7 +111,7 @@ class Observer:
             markers_lost=self.roster.markers_lost((keys.held, keys.user)),
             creates_stopped=account.driver.creates_stopped if account else False,
             marked=self._marked(resource, account),
-            link=await connection.link(self.kube, resource),
+            link=Link.UNWANTED if resource.deleting else await connection.link(self.kube, resource),
             probes=self.probes,
             unsynced=self._unsynced(resource),
         )

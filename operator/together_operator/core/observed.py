@@ -52,6 +52,7 @@ class Link(StrEnum):
     DUE = "Due"
     CURRENT = "Current"
     FOREIGN = "Foreign"
+    DENIED = "Denied"
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,4 +197,12 @@ def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
             f"The endpoint serves, but the ConfigMap {name} was not made by this resource and is"
             " left alone. Choose another spec.connection.configMapName, or delete the ConfigMap",
         )
+    if case.observed.link is Link.DENIED:
+        return case.wait(
+            Reason.CONNECTION_CONFLICT,
+            "The endpoint serves, but the operator may not read ConfigMaps here, so the one of"
+            " spec.connection is not kept up to date. Grant it in the operator's Role (the Helm"
+            " chart contains it), or remove spec.connection",
+            case.timing.repeat,
+        )
     return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'")

@@ -199,7 +199,9 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     step = _next(case, endpoint)
     if case.desired.spec.suspend:
         return _suspended(case, endpoint, step)
-    if case.observed.link is Link.DUE and case.record.inference is not None:
+    # A ConfigMap that cannot be written must not keep an endpoint from being stopped.
+    due = case.observed.link is Link.DUE and case.record.inference is not None
+    if due and not isinstance(step, Stop):
         return case.step(Publish(), Reason.UPDATING, "Writing the ConfigMap for applications")
     if step is None:
         return rest(case, endpoint)
