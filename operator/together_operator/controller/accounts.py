@@ -139,7 +139,8 @@ class Account:
     def learn(self, endpoint_id: str, display_name: str, model: str, hardware: str) -> None:
         """Keep what an endpoint shows for good."""
         marker = Marker.parse(display_name)
-        self.traits[endpoint_id] = Trait(marker, model, hardware)
+        # Either generation's spelling names the same hardware.
+        self.traits[endpoint_id] = Trait(marker, model, v1_hardware(hardware))
         if marker is not None and marker.cluster == self.cluster:
             self._marked.setdefault(marker.owner, {})[endpoint_id] = marker.nonce
 
@@ -174,7 +175,7 @@ class Account:
             cluster=cluster,
             uids=step.uids,
             model=model,
-            hardware=hardware,
+            hardware=v1_hardware(hardware),
             taken=taken,
         )
 
