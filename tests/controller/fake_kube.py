@@ -45,7 +45,7 @@ class FakeKube:
         self.fail: dict[str, list[KubeError]] = {}
         self.lose: dict[str, list[KubeError]] = {}
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
-        self.delay = 0.0
+        self.delay = 0.002
         self.endpoints: dict[Key, Json] = {}
         self.secrets: dict[tuple[str, str], Json] = {}
         self.configmaps: dict[tuple[str, str], Json] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from together_operator.controller.kube_errors import KubeError, KubeUnavailable
 from together_operator.controller.poller import Poller
 from together_operator.controller.queue import Key, Lane, Queue, ShutDown, Work
-from together_operator.controller.reconciler import Reconciler
+from together_operator.controller.reconciler import Reconciler, Unsettled
 from together_operator.controller.resync import Resync
 from together_operator.controller.watcher import Watcher
 from together_operator.logs import scope
@@ -25,14 +25,12 @@ from together_operator.together import Timeouts
 
 log = logging.getLogger(__name__)
 
-RESYNC_SECONDS = 600.0
-KEY_PAUSE_SECONDS = 60.0
 _RECORD_SECONDS = 30.0
 """What a shutdown allows for writing down Together's answer, beyond the request itself."""
-_EVENT_SECONDS = 5.0
-"""What a shutdown allows for telling the last events."""
-_DEAF_SECONDS = 300.0
-"""Without a sign of life from the watch or the poller for so long, the operator is not alive."""
+_OWED_PAUSE = 1.0
+"""Seconds between the tries to do so."""
+_SHORTEST_PAUSE = 0.05
+"""Seconds between two looks at a resource at which nothing happens."""
 
 LANES = {
     "poll": Lane.REMOTE,
@@ -66,6 +64,7 @@ class Operator:
     metrics: Metrics
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _timers: list[asyncio.Task[None]] = field(default_factory=list)
+    _workers: list[asyncio.Task[None]] = field(default_factory=list)
 
     # -- what the watch asks for -----------------------------------------------------------------
 
@@ -101,9 +100,17 @@ class Operator:
                 self.queue.done(work.key)
 
     async def _reconcile(self, work: Work) -> None:
+        self.metrics.waited(work.lane.name.lower(), work.waited)
+        done = await self._settle(work)
+        while not done and self.stopping and self.reconciler.owes(work.key):
+            # Nobody will come back to it, and Together's answer is not on record yet.
+            await asyncio.sleep(_OWED_PAUSE)
+            done = await self._settle(work)
+
+    async def _settle(self, work: Work) -> bool:
+        """Work on a resource once; whether that came to an end."""
         began = time.monotonic()
         result = "ok"
-        self.metrics.waited(work.lane.name.lower(), work.waited)
         try:
             after = await self.reconciler.reconcile(work.key, work.triggers)
         except KubeError as error:
@@ -111,15 +118,19 @@ class Operator:
             wait = error.retry_after if isinstance(error, KubeUnavailable) else None
             pause = self.queue.retry(work.key, at_least=wait or 0.0)
             log.warning("%s; trying again in %.0f s", error, pause)
+        except Unsettled as error:
+            result = "unsettled"
+            log.warning("%s; going on in %.0f s", error, self.queue.retry(work.key))
         except Exception:
             result = "error"
             pause = self.queue.retry(work.key)
             log.exception("Working on the resource failed; trying again in %.0f s", pause)
         else:
             self.queue.forget(work.key)
-            if after is not None and not self._stopping.is_set():
-                self.queue.add_after(work.key, after, "wait")
+            if after is not None:
+                self.queue.add_after(work.key, max(after, _SHORTEST_PAUSE), "wait")
         self.metrics.reconciled(work.triggers, result, time.monotonic() - began)
+        return result == "ok"
 
     # -- living ----------------------------------------------------------------------------------
 
@@ -138,7 +149,7 @@ class Operator:
         Args:
             watcher: Tells what changes in the cluster.
         """
-        workers = [
+        self._workers = [
             asyncio.create_task(self.work(), name=f"worker-{number}")
             for number in range(self.settings.workers)
         ]
@@ -147,10 +158,31 @@ class Operator:
         await self._stopping.wait()
         log.info("Shutting down; waiting for what is under way to be written down")
         self.queue.shutdown()
-        limit = Timeouts().create + _RECORD_SECONDS
-        _, late = await asyncio.wait(workers, timeout=limit)
-        for task in (*self._timers, *late):
+        finishing = asyncio.create_task(self._finish())
+        await asyncio.wait({finishing}, timeout=Timeouts().create + _RECORD_SECONDS)
+        ending = (finishing, *self._timers, *self._workers)
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._timers, *late, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         await watcher.stop()
         log.info("Stopped")
+
+    async def _finish(self) -> None:
+        """Wait for the workers, then write down what waited for its turn to be written down."""
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        work = [Work(key, frozenset({"shutdown"}), Lane.PERSON, 0.0) for key in self._owed()]
+        await asyncio.gather(*map(self._reconcile, work), return_exceptions=True)
+
+    def _owed(self) -> list[Key]:
+        owed = self.reconciler.owed()
+        if owed:
+            log.info("Together's answer is not written down yet for %d resources", len(owed))
+        return owed
+
+    @property
+    def ended(self) -> str | None:
+        """What has ended though it never should, by name."""
+        if self.stopping:
+            return None
+        names = [task.get_name() for task in (*self._timers, *self._workers) if task.done()]
+        return ", ".join(names) or None

@@ -41,6 +41,10 @@ class _Vitals:
     def poller_alive(self) -> str | None:
         return None if self.operator is None else _silent(self.operator.poller.silent_for)
 
+    def tasks_alive(self) -> str | None:
+        ended = None if self.operator is None else self.operator.ended
+        return None if ended is None else f"ended: {ended}"
+
     def watch_ready(self) -> str | None:
         if self.watcher is None:
             return "waiting for the API server to serve TogetherEndpoints; is the CRD installed?"
@@ -71,7 +75,11 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
         health_port=settings.health_port,
         metrics_port=settings.metrics_port,
         metrics=metrics,
-        alive={"watch": vitals.watch_alive, "poller": vitals.poller_alive},
+        alive={
+            "watch": vitals.watch_alive,
+            "poller": vitals.poller_alive,
+            "tasks": vitals.tasks_alive,
+        },
         ready={"watch": vitals.watch_ready},
     )
     kube = await Kube.connect(settings.kubeconfig, observer=metrics.kube_call)

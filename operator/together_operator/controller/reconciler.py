@@ -7,17 +7,25 @@ came of it, and starts over until there is nothing to do. What triggered it does
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from together_operator.controller import connection, stories
 from together_operator.controller.effects import Effects, KeyGone
 from together_operator.controller.events import Recorder
-from together_operator.controller.kube_errors import Conflict, KubeUnavailable, NotFound
+from together_operator.controller.kube_errors import (
+    Conflict,
+    Forbidden,
+    KubeError,
+    KubeUnavailable,
+    NotFound,
+    Rejected,
+)
 from together_operator.controller.observer import Observer
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
@@ -50,7 +58,7 @@ from together_operator.metrics import Metrics
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Phase
+from together_operator.resource.remote import Done, Phase, Refused
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +70,19 @@ _PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 Body = dict[str, Any]
 
-PERSON = frozenset({"create", "update", "stop", "delete", "resume"})
+PERSON = frozenset({"create", "update", "stop", "delete"})
 """Triggers that are events of the resource, and so a reason to read its Secret again."""
+
+
+class Unsettled(Exception):  # noqa: N818 (it tells what happened)
+    """A resource took as many steps as one turn allows, and is not done yet."""
+
+
+class _Known(NamedTuple):
+    """What is remembered of a resource, and of which: the same name may be another one later."""
+
+    uid: str
+    memory: Memory
 
 
 @dataclass(slots=True)
@@ -87,7 +106,7 @@ class Reconciler:
     metrics: Metrics
     key_pause: float
     stopping: Callable[[], bool]
-    _memories: dict[str, Memory] = field(default_factory=dict)
+    _known: dict[Key, _Known] = field(default_factory=dict)
 
     async def reconcile(self, key: Key, triggers: Collection[str]) -> float | None:
         """Work on one resource until there is nothing to do.
@@ -100,7 +119,8 @@ class Reconciler:
             Seconds until another look is worth it; `None` if only a change can tell.
 
         Raises:
-            KubeError: The cluster did not answer; the caller tries again later.
+            KubeError: The cluster did not answer, or refuses; the caller tries again later.
+            Unsettled: It is not done after very many steps; the caller tries again later.
         """
         anew = not PERSON.isdisjoint(triggers)
         body = await self.effects.kube.get_endpoint(*key)
@@ -114,34 +134,59 @@ class Reconciler:
                 return None
             case = await self.observer.observe(resource, self._memory(resource), anew=anew)
             anew = False
-            self._memories[resource.uid] = case.memory
+            self._remember(resource, case.memory)
+            self.roster.put(Entry.of(resource, case.credential))
             decision = decide(case)
             if problem is not None:
                 decision = _misread(case, decision, problem, fate_unknown=fate_unknown)
-            if isinstance(decision.step, Wait):
-                return await self._rest(body, resource, case, decision, decision.step)
-            if self.stopping() and not isinstance(decision.step, Record):
-                return 0.0
+            resting = isinstance(decision.step, Wait)
+            if self.stopping() and not resting and not isinstance(decision.step, Record):
+                return None
             try:
-                body = await self._step(body, resource, case, decision)
+                if resting:
+                    pause = await self._rest(body, resource, case, decision)
+                    if "extra" in triggers:
+                        self._tell_all(body, stories.of_strangers(case))
+                    return pause
+                after = await self._step(body, resource, case, decision)
             except (Conflict, NotFound):
-                body = await self.effects.kube.get_endpoint(*key)
+                after = await self.effects.kube.get_endpoint(*key)
             except KeyGone:
-                anew = True
-        return 0.0
+                after, anew = body, True
+            except (Forbidden, Rejected) as error:
+                await self._refused(body, resource, case, decision, error)
+                raise
+            body = after
+        raise Unsettled(f"Not done after {_MAX_STEPS} steps")
+
+    def owed(self) -> list[Key]:
+        """The resources for which Together's answer to a create is known and not on record yet."""
+        return [key for key in self._known if self.owes(key)]
+
+    def owes(self, key: Key) -> bool:
+        """Whether Together's answer to a create is known and not on record yet.
+
+        Args:
+            key: The resource.
+        """
+        known = self._known.get(key)
+        answer = known.memory.answer if known is not None else None
+        return answer is not None and isinstance(answer.outcome, Done | Refused)
 
     def _memory(self, resource: TogetherEndpoint) -> Memory:
-        memory = self._memories.get(resource.uid)
-        if memory is not None:
-            return memory
+        known = self._known.get(_key(resource))
+        if known is not None and known.uid == resource.uid:
+            return known.memory
         now = self.observer.clocks.steady()
         spread = int(hashlib.sha256(resource.uid.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
         return Memory(born=now, details_at=now - spread * self.observer.timing.drift)
 
+    def _remember(self, resource: TogetherEndpoint, memory: Memory) -> None:
+        self._known[_key(resource)] = _Known(resource.uid, memory)
+
     def _forget(self, key: Key) -> None:
-        entry = self.roster.remove(key)
-        if entry is not None:
-            self._memories.pop(entry.uid, None)
+        self._known.pop(key, None)
+        self.roster.remove(key)
         self.metrics.resource_gone(*key)
 
     # -- one step --------------------------------------------------------------------------------
@@ -153,7 +198,7 @@ class Reconciler:
         step = decision.step
         steady = self.observer.clocks.steady
         case = replace_memory(case, begin(case.memory, step, steady()))
-        self._memories[resource.uid] = case.memory
+        self._remember(resource, case.memory)
         log.debug("%s: %s", type(step).__name__, decision.situation.message)
         after, outcome = await self._carry_out(body, resource, case, decision)
         self._follow(resource, learn(case, step, outcome, steady()), after)
@@ -167,7 +212,7 @@ class Reconciler:
         if after is not None:
             version = after["metadata"]["resourceVersion"]
             memory = own_write(memory, resource.resource_version, version)
-        self._memories[resource.uid] = memory
+        self._remember(resource, memory)
 
     async def _carry_out(
         self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
@@ -176,8 +221,7 @@ class Reconciler:
         effects = self.effects
         match step:
             case Record():
-                after = await self._write(body, resource, case, decision)
-                return after, None
+                return await self._write(body, case, decision), None
             case Prepare():
                 after = await effects.prepare(resource)
                 return after, after["metadata"]["resourceVersion"]
@@ -196,18 +240,34 @@ class Reconciler:
             case _:
                 return body, await effects.remote(case, step)
 
+    async def _refused(
+        self,
+        body: Body,
+        resource: TogetherEndpoint,
+        case: Case,
+        decision: Decision,
+        error: Forbidden | Rejected,
+    ) -> None:
+        """Have a person learn what the cluster refuses, where they look first."""
+        self._tell(body, stories.Story("KubernetesRefused", str(error), warning=True))
+        if isinstance(decision.step, Record | Wait):
+            return  # what is refused is the status itself
+        telling = case.wait(
+            decision.situation.reason, f"{decision.situation.message}, which failed: {error}"
+        )
+        with contextlib.suppress(KubeError):
+            await self._rest(body, resource, case, telling)
+
     # -- the status ------------------------------------------------------------------------------
 
-    async def _write(
-        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
-    ) -> Body:
+    async def _write(self, body: Body, case: Case, decision: Decision) -> Body:
         """Write the status, if it says anything new."""
         account = self.effects.accounts.get(case.credential)
         status = report(
             case,
             decision,
             wall=self.observer.clocks.wall(),
-            price=await self._price(case, decision),
+            price=self._price(case, decision),
             inference_url=account.driver.inference_url if account else "",
         )
         told = status.to_dict()
@@ -229,37 +289,35 @@ class Reconciler:
                 await asyncio.sleep(pause)
         return await self.effects.kube.replace_status(body)
 
-    async def _price(self, case: Case, decision: Decision) -> Decimal | None:
-        """The price, read once for all resources of a key; never a reason to wait for long."""
+    def _price(self, case: Case, decision: Decision) -> Decimal | None:
+        """The price, read once for all resources of a key, and never waited for.
+
+        A record must not wait for it least of all: it is worth only seconds (create-once rule 4).
+        """
         account = self.effects.accounts.get(case.credential)
         if account is None:
             return None
-        hardware = case.desired.spec.hardware
         ordered = case.record.endpoint_id is not None or isinstance(decision.step, Record)
-        if case.status.price is None and ordered and account.failures == 0:
-            price = await account.price(hardware)
-            return price if isinstance(price, Decimal) else None
-        return account.known_price(hardware)
+        if ordered and account.failures == 0 and not case.desired.deleting:
+            account.refresh_prices()
+        return account.known_price(case.desired.spec.hardware)
 
     async def _rest(
-        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision, step: Wait
+        self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
     ) -> float | None:
         """Nothing to do: tell how things are, and say when to look again."""
-        try:
-            after = await self._write(body, resource, case, decision)
-        except (Conflict, NotFound):
-            return 0.0
+        after = await self._write(body, case, decision)
         self._follow(resource, case.memory, after)
         now = readable(after).resource
         self.roster.put(Entry.of(now, case.credential))
         self._measure(now, case, decision)
-        pause = step.after
-        pauses = [] if pause is None else [pause]
-        if case.observed.keys.trouble is not None:
+        pauses = [decision.step.after] if isinstance(decision.step, Wait) else []
+        if case.observed.keys.trouble is not None or decision.situation.reason in GRACED:
             pauses.append(self.key_pause)
-        if decision.situation.reason in GRACED:
-            pauses.append(max(self.key_pause, case.timing.grace - case.observed.unsynced))
-        return min(pauses, default=None)
+        account = self.effects.accounts.get(case.credential)
+        if account is not None and now.status.endpoint_id and now.status.price is None:
+            pauses.append(account.price_expected(case.desired.spec.hardware))
+        return min((pause for pause in pauses if pause is not None), default=None)
 
     def _measure(self, resource: TogetherEndpoint, case: Case, decision: Decision) -> None:
         price, bounds = resource.status.price, resource.status.autoscaling
@@ -272,6 +330,10 @@ class Reconciler:
         self.metrics.resource(
             resource.namespace, resource.name, decision.situation.reason.value, cost
         )
+
+    def _tell_all(self, body: Body, told: Iterable[stories.Story]) -> None:
+        for story in told:
+            self._tell(body, story)
 
     def _tell(self, body: Body, story: stories.Story) -> None:
         level = logging.WARNING if story.warning else logging.INFO
@@ -300,3 +362,7 @@ def _misread(case: Case, decision: Decision, problem: str, *, fate_unknown: bool
         Reason.DELETION_BLOCKED,
         f"What is to become of the endpoint cannot be read, so it is left as it is: {problem}",
     )
+
+
+def _key(resource: TogetherEndpoint) -> Key:
+    return Key(resource.namespace, resource.name)

@@ -121,3 +121,27 @@ def of_change(case: Case, decision: Decision) -> Story | None:
     if not situation.pending and ROWS[situation.reason].ready is not True:
         return None
     return Story(situation.reason.value, situation.message, row(case, situation).stalled)
+
+
+def of_strangers(case: Case) -> list[Story]:
+    """What is told of endpoints with this resource's mark that no request on record made.
+
+    They are never deleted (create-once rule 11), and so a person has to know of them.
+
+    Args:
+        case: The resource.
+    """
+    operation = case.operation
+    if operation is None or case.desired.deleting:
+        return []
+    known = {case.record.endpoint_id, *operation.removing}
+    return [
+        Story(
+            "UnknownEndpoint",
+            f"{found.id} carries this resource's mark at Together, but no create request on record"
+            " made it, so it is left alone and may be billed. Delete it there if it is not needed",
+            warning=True,
+        )
+        for found in case.observed.marked
+        if found.id not in known and found.nonce not in operation.open
+    ]

@@ -1,0 +1,450 @@
+"""One resource, worked on while the cluster, Together and people get in the way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.controller.fake_driver import DOWN, REFUSED_KEY
+from tests.controller.stage import ML, Stage, dollars
+from tests.controller.virtual import steady, virtually
+from together_operator.controller.kube_errors import (
+    Conflict,
+    Forbidden,
+    KubeUnavailable,
+    NotFound,
+    Rejected,
+)
+from together_operator.controller.reconciler import Unsettled
+from together_operator.core.marker import Marker
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Refused
+
+DENIED = 'User "system:serviceaccount:system:operator" cannot do that'
+
+
+# -- what a quiet day looks like ---------------------------------------------------------------
+
+
+def test_a_resource_comes_to_serve_with_one_order_and_three_writes() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        assert stage.together.calls["create"] == 1
+        assert stage.kube.calls["replace_status"] == 3
+        assert stage.kube.calls["patch_metadata"] == 1
+        assert stage.kube.status(ML)["price"]["perReplicaHour"] == "5.00"
+        assert stage.told.reasons() == ["EndpointCreated", "Serving"]
+
+    virtually(scene())
+
+
+def test_a_look_at_which_nothing_is_new_writes_nothing_and_asks_nobody() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        kube, remote = stage.kube.calls.copy(), stage.together.calls.copy()
+        for _ in range(10):
+            await stage.reconcile(ML, "poll")
+        assert stage.together.calls == remote
+        assert stage.kube.calls - kube == {"get_endpoint": 10}
+
+    virtually(scene())
+
+
+# -- prices and the fence ----------------------------------------------------------------------
+
+
+def test_prices_that_never_come_hold_up_no_order() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        hang = asyncio.Event()
+
+        async def wait() -> None:
+            await hang.wait()
+
+        stage.together.before["offers"] = wait
+        stage.kube.apply()
+        began = steady()
+        pause = await stage.reconcile()
+        assert stage.ready == "Serving"
+        assert stage.together.calls["create"] == 1
+        assert steady() - began < 2
+        assert "price" not in stage.kube.status(ML)
+        # The price is still to be told, and is, as soon as it is known.
+        assert pause is not None
+        assert pause <= 1
+        hang.set()
+        await asyncio.sleep(1)
+        await stage.reconcile(ML, "wait")
+        assert stage.kube.status(ML)["price"]["perReplicaHour"] == "5.00"
+
+    virtually(scene())
+
+
+def test_prices_that_fail_are_asked_for_by_nobody_in_a_loop() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.together.priceless = DOWN
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(3600)
+        assert stage.ready == "Serving"
+        assert stage.together.calls["offers"] <= 61
+
+    virtually(scene())
+
+
+def test_under_a_price_limit_nothing_is_bought_until_the_price_is_known() -> None:
+    async def scene() -> None:
+        stage = Stage(guards=dollars(6))
+        stage.together.priceless = DOWN
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(600)
+            assert stage.together.calls["create"] == 0
+            assert stage.kube.condition(ML, "Stalled")["status"] == "False"
+            assert stage.together.calls["offers"] <= 11
+            stage.together.priceless = None
+            await stage.until("Serving", within=120)
+        assert stage.together.calls["create"] == 1
+
+    virtually(scene())
+
+
+def test_a_deletion_asks_for_no_price_and_for_no_configmap() -> None:
+    async def scene() -> None:
+        stage = Stage(guards=dollars(6))
+        await stage.serving(connection={"configMapName": "connection"})
+        await asyncio.sleep(4000)
+        stage.together.priceless = DOWN
+        offers, looks = stage.together.calls["offers"], stage.kube.calls["get_configmap"]
+        stage.kube.delete(ML)
+        async with stage.running():
+            stage.operator.enqueue(ML, "delete")
+            await stage.until_gone()
+        assert stage.together.calls["offers"] == offers
+        assert stage.kube.calls["get_configmap"] == looks
+
+    virtually(scene())
+
+
+# -- the cluster refuses -----------------------------------------------------------------------
+
+
+def test_a_right_that_is_missing_is_told_in_the_status_and_in_an_event() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.fail["create_secret"] = [Forbidden("create secrets", DENIED)] * 1000
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(3600)
+            assert "Grant it" in stage.message
+            assert stage.ready == "Creating"
+            assert "KubernetesRefused" in stage.told.reasons()
+            assert stage.kube.calls["create_secret"] < 30
+            assert stage.together.calls["create"] == 0
+            writes = stage.kube.writes
+            await asyncio.sleep(3600)
+            assert stage.kube.writes == writes, "the same words are not written again"
+            stage.kube.fail.clear()
+            await stage.until("Serving")
+        assert stage.together.calls["create"] == 1
+
+    virtually(scene())
+
+
+def test_a_status_that_an_older_crd_refuses_buys_nothing_and_hurries_nobody() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.fail["replace_status"] = [Rejected("status.state: not allowed")] * 1000
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(3600)
+            assert stage.together.calls["create"] == 0
+            assert stage.kube.calls["replace_status"] < 30
+            assert set(stage.told.reasons()) == {"KubernetesRefused"}
+            stage.kube.fail.clear()
+            await stage.until("Serving")
+
+    virtually(scene())
+
+
+def test_an_answer_that_could_not_be_recorded_is_recorded_once_it_can_be() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply()
+
+        async def refuse() -> None:
+            stage.kube.fail["replace_status"] = [Rejected("not allowed")] * 5
+
+        stage.together.before["create"] = refuse
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await stage.until("Serving")
+        assert stage.together.calls["create"] == 1
+        assert stage.kube.status(ML)["endpointID"] == "endpoint-1"
+
+    virtually(scene())
+
+
+def test_somebody_who_changes_a_resource_all_the_time_makes_nobody_run_hot() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply()
+
+        async def meddle() -> None:
+            stage.kube.annotate(ML, unrelated=str(stage.kube.calls["replace_status"]))
+
+        stage.kube.before["replace_status"] = meddle
+        with pytest.raises(Unsettled):
+            await stage.reconcile()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(600)
+            assert stage.kube.calls["replace_status"] < 1000
+            assert stage.together.calls["create"] == 0
+            del stage.kube.before["replace_status"]
+            await stage.until("Serving", within=700)
+        assert stage.together.calls["create"] == 1
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("error", [Conflict("changed"), NotFound("gone")])
+@pytest.mark.parametrize("method", ["replace_status", "patch_metadata"])
+def test_a_change_in_between_is_read_and_worked_on_at_once(
+    error: Conflict | NotFound, method: str
+) -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.fail[method] = [error]
+        await stage.serving()
+        assert stage.together.calls["create"] == 1
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_write_whose_answer_is_lost_is_made_once(number: int) -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply()
+        seen = 0
+
+        async def lose() -> None:
+            nonlocal seen
+            if seen == number:
+                stage.kube.lose["replace_status"] = [KubeUnavailable("no answer")]
+            seen += 1
+
+        stage.kube.before["replace_status"] = lose
+        await stage.reconcile()
+        assert stage.ready == "Serving"
+        assert stage.together.calls["create"] == 1
+
+    virtually(scene())
+
+
+def test_what_may_not_be_seen_of_configmaps_stops_neither_a_stop_nor_a_deletion() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving(connection={"configMapName": "connection"})
+        stage.kube.fail["get_configmap"] = [Forbidden("get configmaps", DENIED)] * 1000
+        stage.kube.fail["create_configmap"] = stage.kube.fail["get_configmap"]
+        stage.kube.apply(state="Stopped")
+        async with stage.running():
+            stage.operator.enqueue(ML, "update")
+            await asyncio.sleep(120)
+            assert stage.together.calls["stop"] == 1
+            stage.kube.delete(ML)
+            stage.operator.enqueue(ML, "delete")
+            await asyncio.sleep(300)
+        assert stage.together.endpoints == {}
+        assert ML not in stage.kube.endpoints
+
+    virtually(scene())
+
+
+# -- which resource it is ----------------------------------------------------------------------
+
+
+def test_a_resource_made_anew_under_the_same_name_inherits_nothing() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        former = stage.memory()
+        assert former.seen is not None
+        # Its finalizer was taken off by force, and the watch lost it.
+        del stage.kube.endpoints[ML]
+        await asyncio.sleep(100)
+        stage.kube.apply()
+        await stage.reconcile()
+        assert stage.kube.status(ML)["endpointID"] == "endpoint-2"
+        assert stage.memory().born >= 100
+        assert len(stage.reconciler._known) == 1
+
+    virtually(scene())
+
+
+def test_nothing_is_kept_of_a_resource_that_is_gone_before_it_ever_rested() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply()
+        stage.kube.fail["create_secret"] = [KubeUnavailable("away")]
+        with pytest.raises(KubeUnavailable):
+            await stage.reconcile()
+        assert stage.reconciler._known
+        stage.kube.delete(ML)
+        await stage.reconcile(ML, "delete")
+        assert stage.reconciler._known == {}
+        assert len(stage.roster) == 0
+        assert b'name="one"' not in stage.metrics.exposition("")[0]
+
+    virtually(scene())
+
+
+def test_a_key_that_is_forgotten_meanwhile_is_taken_up_again() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply()
+
+        async def forget() -> None:
+            stage.accounts._accounts.clear()
+
+        stage.kube.before["patch_metadata"] = forget
+        await stage.reconcile()
+        assert stage.ready == "Serving"
+        assert stage.kube.status(ML)["inference"]["baseURL"] == "https://together.test/v1"
+
+    virtually(scene())
+
+
+# -- specs that cannot be read -----------------------------------------------------------------
+
+
+def test_a_deletion_whose_policy_cannot_be_read_leaves_the_endpoint_alone() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        stage.kube.apply(deletionPolicy="Orphan")
+        stage.kube.delete(ML)
+        for _ in range(3):
+            await stage.reconcile(ML, "delete")
+        assert stage.ready == "DeletionBlocked"
+        assert "spec.deletionPolicy" in stage.message
+        assert set(stage.together.endpoints) == {"endpoint-1"}
+        stage.kube.apply(deletionPolicy="Retain")
+        await stage.reconcile(ML, "update")
+        assert ML not in stage.kube.endpoints
+        assert set(stage.together.endpoints) == {"endpoint-1"}
+
+    virtually(scene())
+
+
+def test_a_spec_that_cannot_be_read_is_told_and_changes_nothing() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        calls = stage.together.calls.copy()
+        stage.kube.apply(shards=3, autoscaling={"minReplicas": 2, "maxReplicas": 2})
+        await stage.reconcile()
+        assert stage.ready == "InvalidRequest"
+        assert "spec.shards" in stage.message
+        assert stage.together.calls == calls
+
+    virtually(scene())
+
+
+def test_an_answer_is_recorded_whatever_became_of_the_spec_meanwhile() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply()
+
+        async def meddle() -> None:
+            stage.kube.apply(shards=3)
+
+        stage.together.before["create"] = meddle
+        await stage.reconcile()
+        assert stage.kube.status(ML)["endpointID"] == "endpoint-1"
+        assert stage.ready == "InvalidRequest"
+
+    virtually(scene())
+
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+def test_a_key_that_was_refused_is_replaced_within_a_minute_or_two() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        refusal = Refused(Reason.UNAUTHORIZED, "Together refuses the key", retryable=True)
+        stage.together.creates = [refusal] * 1000
+        stage.drivers["key-two"] = type(stage.together)()
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(1800)
+            assert stage.ready == "Unauthorized"
+            assert stage.kube.condition(ML, "Stalled")["status"] == "True"
+            orders = stage.together.calls["create"]
+            assert orders < 15
+            stage.kube.give_key("key-two")
+            await stage.until("Serving", within=120)
+        assert stage.together.calls["create"] == orders
+        assert stage.drivers["key-two"].calls["create"] == 1
+
+    virtually(scene())
+
+
+def test_a_thousand_resources_of_a_refused_key_read_its_secret_once_a_minute() -> None:
+    async def scene() -> None:
+        stage = Stage(workers=16)
+        stage.together.down = REFUSED_KEY
+        keys = [stage.kube.apply(f"r{number}") for number in range(200)]
+        async with stage.running():
+            for key in keys:
+                stage.operator.enqueue(key, "resume")
+            await asyncio.sleep(600)
+        assert stage.kube.calls["get_secret"] <= 12
+
+    virtually(scene())
+
+
+def test_a_secret_that_comes_later_is_found_within_a_minute() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.secrets.clear()
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await stage.until("SecretMissing")
+            await asyncio.sleep(1200)
+            assert stage.kube.condition(ML, "Stalled")["status"] == "True"
+            stage.kube.give_key("key-one")
+            await stage.until("Serving", within=90)
+
+    virtually(scene())
+
+
+# -- endpoints that nobody ordered -------------------------------------------------------------
+
+
+def test_an_endpoint_with_our_mark_that_nobody_ordered_is_told_and_left_alone() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        uid = stage.kube.endpoints[ML]["metadata"]["uid"]
+        stage.together.put("stranger", Marker.of("cluster", uid, "zzzz").write("copied"))
+        async with stage.running(timers=True):
+            await asyncio.sleep(600)
+        assert "stranger" in stage.together.endpoints
+        assert stage.told.reasons().count("UnknownEndpoint") == 1
+        assert "stranger" in stage.told.events[-1][2]
+
+    virtually(scene())
