@@ -258,6 +258,8 @@ class OperatorProcess:
         supervisor: Supervisor,
         flags: Sequence[str],
         environment: Mapping[str, str],
+        *,
+        clusterwide: bool,
     ) -> None:
         self.cluster = cluster
         self.simulator = simulator
@@ -268,6 +270,9 @@ class OperatorProcess:
         self._folder = folder
         self._supervisor = supervisor
         self._flags = list(flags)
+        self._scope = (
+            [] if clusterwide else [part for s in spaces for part in ("--namespace", s.name)]
+        )
         self._environment = dict(environment)
         self.pid = 0
         self.health = ""
@@ -294,7 +299,7 @@ class OperatorProcess:
             "--metrics-port", "0",
             "--log-level", "debug",
             "--log-format", "json",
-            *[part for space in self.spaces for part in ("--namespace", space.name)],
+            *self._scope,
             *self._flags,
         ]  # fmt: skip
 
@@ -403,6 +408,7 @@ def running_operator(
     environment: Mapping[str, str] | None = None,
     secret: bool = True,
     start: bool = True,
+    clusterwide: bool = False,
 ) -> Iterator[OperatorProcess]:
     """Run an operator for the length of a block, with namespaces and a Together of its own.
 
@@ -416,12 +422,14 @@ def running_operator(
         environment: More of the operator's environment.
         secret: Whether each namespace gets a Secret with a key.
         start: Whether to start it at once.
+        clusterwide: Whether it serves every namespace, with rights on the whole cluster.
     """
     mark = uuid.uuid4().hex[:8]
     names = [f"team-{mark}-{number}" for number in range(spaces)]
     own = f"operator-{mark}"
     _make_namespaces(cluster, own, *names)
-    values = {"scope": {"namespaces": names}, "settings": {"clusterID": own}}
+    scope = [] if clusterwide else names
+    values = {"scope": {"namespaces": scope}, "settings": {"clusterID": own}}
     folder.mkdir(parents=True, exist_ok=True)
     with (
         start_simulator(options or Options(speed=SPEED, seed=1), port=0) as simulator,
@@ -433,7 +441,7 @@ def running_operator(
         kubeconfig = cluster.service_account_kubeconfig(own, account, folder / "kubeconfig")
         operator = OperatorProcess(
             cluster, simulator, own, served, kubeconfig, folder, supervisor, flags,
-            environment or {},
+            environment or {}, clusterwide=clusterwide,
         )  # fmt: skip
         try:
             for space in served:
@@ -450,7 +458,9 @@ def running_operator(
             supervisor.stop("operator", grace=5)
             for space in served:
                 _let_go(space)
-            cluster.kubectl("delete", "namespace", own, *names, "--wait=false")
+            cluster.kubectl(
+                "delete", "namespace", own, *names, "--wait=false", "--ignore-not-found"
+            )
 
 
 def _make_namespaces(cluster: Cluster, *names: str) -> None:
