@@ -45,13 +45,15 @@ class FakeDriver:
         before: Something to do before a method takes effect.
         delay: Seconds that each call takes.
         endpoints: What there is.
+        prefix: What the ids of those that are ordered begin with.
     """
 
     api = Api.V1
     creates_stopped = False
     inference_url = "https://together.test/v1"
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "endpoint") -> None:
+        self.prefix = prefix
         self.calls: Counter[str] = Counter()
         self.read: list[str] = []
         self.sent: list[float] = []
@@ -125,7 +127,7 @@ class FakeDriver:
         await self._begin("create")
         if self.creates:
             return self.creates.pop(0)
-        endpoint = self.put(f"endpoint-{self.calls['create']}", order.display_name)
+        endpoint = self.put(f"{self.prefix}-{self.calls['create']}", order.display_name)
         self.endpoints[endpoint.id] = replace(
             endpoint, model=order.model, hardware=order.hardware, bounds=order.bounds
         )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 
 from tests.controller.fake_driver import FakeDriver
@@ -158,6 +159,13 @@ class Stage:
     def message(self) -> str:
         """Its message."""
         return str(self.kube.condition(ML)["message"])
+
+    async def fill(self) -> None:
+        """Learn what there is, as a process does at its start."""
+        await self.resync.fill()
+        for copy in self.keys:
+            if copy.key is not None:
+                self.accounts.add(copy.key.identity, partial(self._driver, copy.key))
 
     async def reconcile(self, key: Key = ML, *triggers: str) -> float | None:
         """Work on a resource once."""

@@ -10,22 +10,57 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
-from together_operator.controller.keys import KeyRing
+from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.queue import Key
-from together_operator.controller.roster import Roster
+from together_operator.controller.roster import Entry, Roster
 from together_operator.core.case import FAILED_POLLS
 from together_operator.core.observed import Poll
+from together_operator.core.scan import Found
 from together_operator.metrics import Metrics
+from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Done, Unavailable
 
 log = logging.getLogger(__name__)
 
 _LONGEST_FACTOR = 8
+_RARELY = 64
+"""Polls after which what does not fit is looked at again, however long it has not."""
+_AT_ONCE = 32
+"""Keys that are polled at the same time."""
+_MISSING = ""
+"""Stands for the state of an endpoint that is not listed."""
+_EARLIER = 3600.0
+"""Seconds by which an endpoint may seem older than the resource that it was made for."""
+
+
+@dataclass(slots=True)
+class _Rhythm:
+    """What polling with one key remembers.
+
+    Attributes:
+        due: When the next LIST is due.
+        task: The poll under way, or the last one.
+        polls: How many LISTs were looked at.
+        before: The ids of the latest one.
+        told: Endpoints that nobody expected, which have been seen to.
+        unread: For endpoints that could not be read: how often, and at which poll to try again.
+        trouble: What is wrong with the key, as its resources have been told.
+        doubts: For resources that are not as they reported: how they are, and for how many polls.
+    """
+
+    due: float | None = None
+    task: asyncio.Task[None] | None = None
+    polls: int = 0
+    before: frozenset[str] = frozenset()
+    told: set[str] = field(default_factory=set)
+    unread: dict[str, tuple[int, int]] = field(default_factory=dict)
+    trouble: Reason | None = None
+    doubts: dict[Key, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -51,27 +86,47 @@ class Poller:
     enqueue: Callable[[Key, str], None]
     at_rest: float
     in_transition: float
-    _due: dict[str, float] = field(default_factory=dict)
-    _before: dict[str, frozenset[str]] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _rhythms: dict[str, _Rhythm] = field(default_factory=dict)
     _beat: float | None = None
+
+    # -- when ------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Poll every key in its own rhythm, for ever."""
         tick = min(1.0, max(0.05, self.in_transition / 5))
-        running: dict[str, asyncio.Task[None]] = {}
-        while True:
-            self._beat = self.clocks.steady()
-            for account in self.accounts:
-                task = running.get(account.identity)
-                if (task is None or task.done()) and self._is_due(account):
-                    running[account.identity] = asyncio.create_task(self._poll_safely(account))
-            await asyncio.sleep(tick)
+        try:
+            while True:
+                self._beat = self.clocks.steady()
+                self._turn()
+                await asyncio.sleep(tick)
+        finally:
+            for rhythm in self._rhythms.values():
+                if rhythm.task is not None:
+                    rhythm.task.cancel()
 
     @property
     def silent_for(self) -> float:
         """Seconds since it last looked around; 0 before it began."""
         return 0.0 if self._beat is None else self.clocks.steady() - self._beat
+
+    def _turn(self) -> None:
+        """Begin the polls that are due."""
+        buried = {copy.key.identity for copy in self.keys.buried() if copy.key is not None}
+        running = sum(not r.task.done() for r in self._rhythms.values() if r.task is not None)
+        forgotten = set(self._rhythms)
+        for account in self.accounts:
+            forgotten.discard(account.identity)
+            rhythm = self._rhythms.setdefault(account.identity, _Rhythm())
+            if rhythm.task is not None and not rhythm.task.done():
+                continue
+            needed = account.identity in buried or self.roster.uses(account.identity)
+            if needed and running < _AT_ONCE and self._is_due(account, rhythm):
+                running += 1
+                rhythm.task = asyncio.create_task(self._poll_safely(account, rhythm))
+        for identity in forgotten:
+            task = self._rhythms[identity].task
+            if task is None or task.done():
+                del self._rhythms[identity]
 
     def _interval(self, account: Account) -> float:
         moving = self.roster.in_motion(account.identity)
@@ -82,27 +137,28 @@ class Poller:
             interval = max(interval, asked or 0.0)
         return interval
 
-    def _is_due(self, account: Account) -> bool:
-        latest = account.poll.sent_at if account.poll else None
-        due = self._due.get(account.identity)
-        if due is None:
-            return latest is None or latest + self._interval(account) <= self.clocks.steady()
-        return min(due, self._soonest(account)) <= self.clocks.steady()
+    def _is_due(self, account: Account, rhythm: _Rhythm) -> bool:
+        now = self.clocks.steady()
+        latest = account.poll.sent_at if account.poll is not None else None
+        if rhythm.due is None:
+            return latest is None or latest + self._interval(account) <= now
+        if rhythm.due <= now:
+            return True
+        # A key at rest whose resources begin to move is looked at sooner.
+        hurry = not account.failures and self.roster.in_motion(account.identity)
+        return hurry and latest is not None and latest + self.in_transition <= now
 
-    def _soonest(self, account: Account) -> float:
-        """A key at rest whose resources begin to move is looked at sooner."""
-        if account.failures or account.poll is None:
-            return float("inf")
-        return account.poll.sent_at + self._interval(account)
-
-    async def _poll_safely(self, account: Account) -> None:
+    async def _poll_safely(self, account: Account, rhythm: _Rhythm) -> None:
+        began = self.clocks.steady()
         try:
             await self.poll(account)
         except Exception:
             log.exception("A poll failed; it is tried again")
         finally:
-            spread = random.uniform(0.9, 1.1)
-            self._due[account.identity] = self.clocks.steady() + self._interval(account) * spread
+            # Never sooner than the interval: it is what people are told.
+            rhythm.due = began + self._interval(account) * random.uniform(1.0, 1.1)
+
+    # -- what ------------------------------------------------------------------------------------
 
     async def poll(self, account: Account) -> None:
         """Look once with one key, and have worked on what is not as it was reported.
@@ -110,77 +166,118 @@ class Poller:
         Args:
             account: The key.
         """
-        lasting = account.failures >= FAILED_POLLS
+        rhythm = self._rhythms.setdefault(account.identity, _Rhythm())
         answer = await account.list(self.clocks.steady())
         self.metrics.polled("ok" if isinstance(answer, Poll) else answer.reason.value)
+        entries = self.roster.of(account.identity)
         if isinstance(answer, Unavailable):
-            if account.failures == FAILED_POLLS:
-                self._all(account, "unreachable")
+            if account.failures >= FAILED_POLLS and rhythm.trouble is not answer.reason:
+                rhythm.trouble = answer.reason
+                self._all(entries, "unreachable")
             return
-        if lasting:
-            self._all(account, "reachable")
-        for entry in self.roster.of(account.identity):
-            if entry.endpoint_id is None:
-                continue
-            line = answer.lines.get(entry.endpoint_id)
-            if line is None:
-                changed = not entry.missing
-            else:
-                changed = entry.missing or line.state != entry.state
-            if changed:
-                self.enqueue(entry.key, "poll")
-        await self._newcomers(account, answer)
+        if rhythm.trouble is not None:
+            rhythm.trouble = None
+            self._all(entries, "reachable")
+        rhythm.polls += 1
+        self._compare(rhythm, entries, answer)
+        await self._newcomers(account, rhythm, entries, answer)
+        await self._entombed(account, rhythm)
 
-    def _all(self, account: Account, trigger: str) -> None:
-        for entry in self.roster.of(account.identity):
+    def _all(self, entries: Collection[Entry], trigger: str) -> None:
+        for entry in entries:
             self.enqueue(entry.key, trigger)
 
-    async def _newcomers(self, account: Account, poll: Poll) -> None:
+    def _compare(self, rhythm: _Rhythm, entries: Collection[Entry], poll: Poll) -> None:
+        """Have worked on what differs; what goes on differing is worked on ever more rarely."""
+        doubts: dict[Key, tuple[str, int]] = {}
+        for entry in entries:
+            if entry.endpoint_id is None:
+                continue
+            line = poll.lines.get(entry.endpoint_id)
+            state = _MISSING if line is None else line.state
+            if entry.synced and state == (_MISSING if entry.missing else entry.state):
+                continue
+            former, times = rhythm.doubts.get(entry.key, (state, 0))
+            times = times + 1 if former == state else 1
+            doubts[entry.key] = (state, times)
+            if times & (times - 1) == 0 or times % _RARELY == 0:
+                self.enqueue(entry.key, "poll")
+        rhythm.doubts = doubts
+
+    async def _newcomers(
+        self, account: Account, rhythm: _Rhythm, entries: Collection[Entry], poll: Poll
+    ) -> None:
         """Read endpoints that nobody has on record, once each, at their second sight.
 
-        At first sight an endpoint may be one whose order is just being answered.
+        At first sight an endpoint may be one whose order is just being answered. What is older
+        than every resource can be of none.
         """
         listed = frozenset(poll.lines)
-        before = self._before.get(account.identity, frozenset())
-        self._before[account.identity] = listed
         recorded = self.roster.recorded()
-        await account.read_ids(
-            [i for i in listed & before if i not in recorded and i not in account.traits]
-        )
+        oldest = min((entry.created_at for entry in entries), default=float("-inf")) - _EARLIER
+        if any(self._concerns(copy.key, account) for copy in self.keys.buried()):
+            oldest = float("-inf")
+        unread = {i: when for i, when in rhythm.unread.items() if i in listed}
+        fresh = [
+            i
+            for i in listed & rhythm.before
+            if i not in recorded
+            and i not in account.traits
+            and poll.lines[i].created_at >= oldest
+            and unread.get(i, (0, 0))[1] <= rhythm.polls
+        ]
+        rhythm.before = listed
+        await account.read_ids(fresh)
+        for i in fresh:
+            unread.pop(i, None)
+            if i not in account.traits:
+                times = rhythm.unread.get(i, (0, 0))[0] + 1
+                unread[i] = (times, rhythm.polls + min(2**times, _RARELY))
+        rhythm.unread = unread
+        rhythm.told &= listed
         for owner in tuple(account.owners):
-            for found in account.marked(owner):
-                entry = self.roster.owner(owner)
-                if entry is not None and found.id not in self._told and found.id not in recorded:
-                    self._told.add(found.id)
-                    self.enqueue(entry.key, "extra")
-        self._told &= listed
-        await self._entombed(account)
+            entry = self.roster.owner(owner)
+            if entry is None:
+                continue
+            strangers = {f.id for f in account.marked(owner) if f.id not in recorded}
+            if not strangers <= rhythm.told:
+                rhythm.told |= strangers
+                self.enqueue(entry.key, "extra")
 
-    async def _entombed(self, account: Account) -> None:
+    @staticmethod
+    def _concerns(key: HeldKey | None, account: Account) -> bool:
+        return key is not None and key.identity == account.identity
+
+    async def _entombed(self, account: Account, rhythm: _Rhythm) -> None:
         """Delete what came to life after its resource had gone (create-once rule 13)."""
         now = self.clocks.wall()
-        for copy in self.keys:
+        for copy in self.keys.buried():
             grave = copy.tombstone
-            if grave is None or copy.key is None or copy.key.identity != account.identity:
+            if grave is None or not self._concerns(copy.key, account):
                 continue
             if grave.expires <= now or grave.cluster != account.cluster:
                 continue
             for found in account.marked(grave.owner):
-                if found.nonce not in grave.nonces:
-                    continue
-                outcome = await account.driver.delete(found.id)
-                if isinstance(outcome, Done | Absent):
-                    log.warning(
-                        "Deleted %s, which a create request made after its resource (uid %s) had"
-                        " gone",
-                        found.id,
-                        copy.uid,
-                    )
-                else:
-                    log.error(
-                        "%s belongs to a resource that is gone (uid %s) and could not be deleted:"
-                        " %s",
-                        found.id,
-                        copy.uid,
-                        outcome.message,
-                    )
+                if found.nonce in grave.nonces:
+                    await self._bury(account, rhythm, found, copy.uid)
+
+    async def _bury(self, account: Account, rhythm: _Rhythm, found: Found, uid: str) -> None:
+        outcome = await account.driver.delete(found.id)
+        again = found.id in rhythm.told
+        rhythm.told.add(found.id)
+        if isinstance(outcome, Done | Absent):
+            log.log(
+                logging.DEBUG if again else logging.WARNING,
+                "Deleted %s, which a create request made after its resource (uid %s) had gone",
+                found.id,
+                uid,
+            )
+        else:
+            log.log(
+                logging.DEBUG if again else logging.ERROR,
+                "%s belongs to a resource that is gone (uid %s) and could not be deleted; it is"
+                " tried again: %s",
+                found.id,
+                uid,
+                outcome.message,
+            )

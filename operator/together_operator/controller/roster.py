@@ -28,7 +28,8 @@ class Entry:
         display_name: The name under which it last saw that endpoint.
         state: Together's word for it, as last reported.
         credential: The identity of the key in use.
-        moving: Whether a change is under way.
+        moving: Whether its endpoint is changing, so that it is worth looking at it often.
+        synced: Whether it is reported that Together answers.
         missing: Whether it is reported that its endpoint no longer exists.
         markers_lost: Whether its endpoint came back without its mark.
         deleting: Whether it is being deleted.
@@ -43,6 +44,7 @@ class Entry:
     state: str | None
     credential: str | None
     moving: bool
+    synced: bool
     missing: bool
     markers_lost: bool
     deleting: bool
@@ -60,6 +62,7 @@ class Entry:
         ours = operation is not None and operation.uid == resource.uid
         conditions = {c.type: c for c in status.conditions}
         reconciling = conditions.get(ConditionType.RECONCILING)
+        synced = conditions.get(ConditionType.SYNCED)
         ready = conditions.get(ConditionType.READY)
         if credential is None and operation is not None:
             credential = operation.credential
@@ -72,7 +75,10 @@ class Entry:
             display_name=status.display_name or "",
             state=status.state,
             credential=credential,
-            moving=reconciling is None or reconciling.status == "True" or resource.deleting,
+            moving=ours
+            and status.endpoint_id is not None
+            and (reconciling is None or reconciling.status == "True"),
+            synced=synced is None or synced.status != "False",
             missing=ready is not None and ready.reason == Reason.REMOTE_MISSING,
             markers_lost=bool(operation and operation.markers_lost),
             deleting=resource.deleting,
@@ -166,6 +172,10 @@ class Roster:
     def of(self, credential: str) -> list[Entry]:
         """The resources that use a key."""
         return [self._by_key[key] for key in self._by_credential.get(credential, ())]
+
+    def uses(self, credential: str) -> bool:
+        """Whether any resource uses a key."""
+        return credential in self._by_credential
 
     def in_motion(self, credential: str) -> bool:
         """Whether a change is under way for any resource that uses a key."""

@@ -1,0 +1,425 @@
+"""The poller: how often it looks, whom it wakes, and what it does with what nobody expected."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from tests.controller.fake_driver import DOWN, REFUSED_KEY, FakeDriver
+from tests.controller.stage import ML, Stage, until
+from tests.controller.virtual import steady, virtually, wall
+from together_operator.controller.keys import Tombstone
+from together_operator.controller.queue import Key
+from together_operator.core.marker import Marker, cluster_tag, owner_tag
+from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Refused, Unavailable
+
+
+def gaps(driver: FakeDriver, since: float) -> list[float]:
+    """Seconds between the LISTs sent since a time."""
+    sent = [at for at in driver.sent if at >= since]
+    return [later - earlier for earlier, later in pairwise(sent)]
+
+
+# -- how often ---------------------------------------------------------------------------------
+
+
+def test_at_rest_there_is_at_most_one_list_per_interval_and_nothing_else() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        for number in range(20):
+            await stage.serving(f"r{number}")
+        async with stage.running(timers=True):
+            await asyncio.sleep(100)
+            began, kube, remote = steady(), stage.kube.calls.copy(), stage.together.calls.copy()
+            await asyncio.sleep(600)
+            assert all(30 <= gap <= 35 for gap in gaps(stage.together, began))
+            spent = stage.together.calls - remote
+            assert set(spent) == {"list"}
+            assert 17 <= spent["list"] <= 20
+            # The comparison with the cluster is the only other thing that happens.
+            assert set(stage.kube.calls - kube) <= {"list_secrets", "list_endpoints"}
+
+    virtually(scene())
+
+
+def test_in_transition_it_looks_more_often_and_then_no_longer() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        async with stage.running(timers=True):
+            await asyncio.sleep(65)
+            stage.together.turn("endpoint-1", "STARTING")
+            await stage.until("Starting", within=35)
+            began = steady()
+            await asyncio.sleep(60)
+            assert all(gap <= 7 for gap in gaps(stage.together, began))
+            stage.together.turn("endpoint-1", "STARTED")
+            await stage.until("Serving", within=10)
+            began = steady()
+            await asyncio.sleep(300)
+            assert len(gaps(stage.together, began)) <= 10
+
+    virtually(scene())
+
+
+def test_what_begins_to_move_is_looked_at_without_waiting_for_the_pause_at_rest() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        async with stage.running(timers=True):
+            await asyncio.sleep(65)
+            before = len(stage.together.sent)
+            stage.together.endpoints["endpoint-1"] = stage.together.put(
+                "endpoint-1", stage.kube.status(ML)["displayName"], state="STARTING"
+            )
+            stage.kube.annotate(ML, reconcile_requested_at="now")
+            stage.operator.enqueue(ML, "update")
+            await asyncio.sleep(9)
+            assert len(stage.together.sent) > before
+
+    virtually(scene())
+
+
+def test_an_order_that_is_refused_for_want_of_capacity_speeds_nothing_up() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        full = Refused(Reason.WAITING_FOR_CAPACITY, "none is free", retryable=True)
+        stage.together.creates = [full] * 1000
+        stage.kube.apply()
+        async with stage.running(timers=True):
+            stage.operator.enqueue(ML, "create")
+            await asyncio.sleep(600)
+            assert stage.ready == "WaitingForCapacity"
+            assert len(stage.together.sent) <= 22
+
+    virtually(scene())
+
+
+def test_a_key_that_fails_is_asked_ever_more_rarely_and_as_rarely_as_together_asks() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        async with stage.running(timers=True):
+            await asyncio.sleep(65)
+            stage.together.down = DOWN
+            await asyncio.sleep(30)
+            began = steady()
+            await asyncio.sleep(3600)
+            pauses = gaps(stage.together, began)
+            assert pauses == sorted(pauses) or max(pauses) <= 265
+            assert max(pauses) >= 200
+            stage.together.down = Unavailable(Reason.RATE_LIMITED, "slower", 500.0)
+            await asyncio.sleep(300)
+            began = steady()
+            await asyncio.sleep(3600)
+            assert all(500 <= pause <= 560 for pause in gaps(stage.together, began))
+
+    virtually(scene())
+
+
+def test_a_key_that_nobody_uses_is_not_asked() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        async with stage.running(timers=True):
+            await asyncio.sleep(65)
+            stage.kube.delete(ML)
+            stage.operator.enqueue(ML, "delete")
+            await stage.until_gone()
+            sent = len(stage.together.sent)
+            await asyncio.sleep(600)
+            assert len(stage.together.sent) == sent
+
+    virtually(scene())
+
+
+def test_a_poll_that_breaks_is_not_the_last() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        breaks = 3
+
+        async def fail() -> None:
+            nonlocal breaks
+            if breaks:
+                breaks -= 1
+                raise RuntimeError("never expected")
+
+        async with stage.running(timers=True):
+            await asyncio.sleep(65)
+            stage.together.before["list"] = fail
+            await asyncio.sleep(600)
+            assert breaks == 0
+            assert len(stage.together.sent) > 10
+            assert stage.operator.ended is None
+            assert stage.poller.silent_for < 2
+
+    virtually(scene())
+
+
+def test_a_key_whose_calls_hang_holds_up_no_other() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        stage.kube.give_key("key-two", "second")
+        stage.drivers["key-two"] = FakeDriver("second")
+        await stage.serving("two", apiKeySecretRef={"name": "second", "key": "api-key"})
+
+        async def hang() -> None:
+            await asyncio.sleep(1e6)
+
+        async with stage.running(timers=True):
+            await asyncio.sleep(65)
+            stage.together.before["list"] = hang
+            await asyncio.sleep(60)
+            began = steady()
+            await asyncio.sleep(300)
+            assert len(gaps(stage.drivers["key-two"], began)) >= 8
+
+    virtually(scene())
+
+
+def test_with_very_many_keys_they_are_not_all_asked_at_once() -> None:
+    async def scene() -> None:
+        stage = Stage(workers=16)
+        at_once = most = 0
+        drivers = []
+        for number in range(100):
+            key = f"key-of-team-{number}"
+            stage.kube.give_key(key, f"s{number}")
+            stage.drivers[key] = FakeDriver(f"team-{number}")
+            drivers.append(stage.drivers[key])
+            ref = {"name": f"s{number}", "key": "api-key"}
+            await stage.serving(f"r{number}", apiKeySecretRef=ref)
+
+        async def count() -> None:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0.2)
+            at_once -= 1
+
+        for driver in drivers:
+            driver.before["list"] = count
+        async with stage.running(timers=True):
+            await asyncio.sleep(120)
+        assert most <= 32
+        assert all(len(driver.sent) >= 3 for driver in drivers)
+
+    virtually(scene())
+
+
+# -- whom it wakes -----------------------------------------------------------------------------
+
+
+def test_only_what_changed_is_worked_on() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        for number in range(10):
+            await stage.serving(f"r{number}")
+        await stage.poller.poll(next(iter(stage.accounts)))
+        assert stage.enqueued == []
+        changed = stage.kube.status(Key("ml", "r3"))["endpointID"]
+        stage.together.turn(changed, "STOPPED")
+        await stage.poller.poll(next(iter(stage.accounts)))
+        assert stage.enqueued == [(Key("ml", "r3"), "poll")]
+
+    virtually(scene())
+
+
+def test_what_goes_on_differing_is_worked_on_ever_more_rarely_and_never_forgotten() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        stage.together.turn("endpoint-1", "STOPPED")
+        account = next(iter(stage.accounts))
+        polls = []
+        for number in range(1, 300):
+            await stage.poller.poll(account)
+            if stage.enqueued:
+                polls.append(number)
+                stage.enqueued.clear()
+        assert polls[:4] == [1, 2, 4, 8]
+        assert max(later - earlier for earlier, later in pairwise(polls)) <= 64
+        stage.together.turn("endpoint-1", "STARTING")
+        await stage.poller.poll(account)
+        assert len(stage.enqueued) == 1, "what changes again is news"
+
+    virtually(scene())
+
+
+def test_trouble_is_told_once_and_so_is_its_end_whoever_noticed_first() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        account = next(iter(stage.accounts))
+        stage.together.down = DOWN
+        # A resource that looks for itself fails as well, between two polls.
+        for _ in range(2):
+            await stage.poller.poll(account)
+            await account.list(steady())
+        assert account.failures == 4
+        assert stage.enqueued == [(ML, "unreachable")]
+        await stage.reconcile(ML, "unreachable")
+        assert stage.kube.condition(ML, "Synced")["status"] == "False"
+        await stage.poller.poll(account)
+        assert len(stage.enqueued) == 1
+        stage.together.down = None
+        await account.list(steady())
+        assert account.failures == 0
+        await stage.poller.poll(account)
+        assert (ML, "reachable") in stage.enqueued
+        await stage.reconcile(ML, "reachable")
+        assert stage.kube.condition(ML, "Synced")["status"] == "True"
+
+    virtually(scene())
+
+
+def test_another_kind_of_trouble_is_told_again() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        async with stage.running(timers=True):
+            stage.together.down = DOWN
+            await stage.until("Serving")
+            await until(lambda: stage.kube.condition(ML, "Synced")["reason"] == "Unreachable", 2000)
+            stage.together.down = REFUSED_KEY
+            await until(
+                lambda: stage.kube.condition(ML, "Synced")["reason"] == "Unauthorized", 2000
+            )
+            stage.together.down = None
+            await until(lambda: stage.kube.condition(ML, "Synced")["status"] == "True", 2000)
+            assert stage.ready == "Serving"
+
+    virtually(scene())
+
+
+# -- what nobody expected ----------------------------------------------------------------------
+
+
+def test_newcomers_are_read_at_second_sight_and_once() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        stage.together.read.clear()
+        account = next(iter(stage.accounts))
+        for number in range(30):
+            stage.together.put(f"e{number}")
+        await stage.poller.poll(account)
+        assert stage.together.read == []
+        for _ in range(20):
+            await stage.poller.poll(account)
+        assert sorted(stage.together.read) == sorted(f"e{number}" for number in range(30))
+
+    virtually(scene())
+
+
+def test_what_is_older_than_every_resource_is_not_read() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        for number in range(30):
+            stage.together.put(f"e{number}", created_at=wall() - 7200)
+        await stage.serving()
+        stage.together.read.clear()
+        account = next(iter(stage.accounts))
+        for _ in range(5):
+            await stage.poller.poll(account)
+        assert stage.together.read == []
+
+    virtually(scene())
+
+
+def test_what_cannot_be_read_is_tried_again_ever_more_rarely() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        account = next(iter(stage.accounts))
+        stage.together.put("odd")
+        stage.together.unreadable.add("odd")
+        for _ in range(200):
+            await stage.poller.poll(account)
+        assert 5 <= stage.together.read.count("odd") <= 10
+
+    virtually(scene())
+
+
+def test_an_extra_is_told_once_although_there_are_several_keys() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        stage.kube.give_key("key-two", "second")
+        stage.drivers["key-two"] = FakeDriver("second")
+        await stage.serving("two", apiKeySecretRef={"name": "second", "key": "api-key"})
+        uid = stage.kube.endpoints[ML]["metadata"]["uid"]
+        stage.together.put("extra", Marker.of("cluster", uid, "zzzz").write("x"))
+        for _ in range(10):
+            for account in stage.accounts:
+                await stage.poller.poll(account)
+        assert stage.enqueued == [(ML, "extra")]
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_comes_to_life_after_its_resource_has_gone_is_deleted(restarted: bool) -> None:
+    async def scene() -> None:
+        stage = Stage()
+        key = await stage.serving()
+        resource = TogetherEndpoint.parse(stage.kube.endpoints[key])
+        held = stage.keys.held(resource.uid)
+        assert held is not None
+        grave = Tombstone(
+            cluster_tag("cluster"), owner_tag(resource.uid), ("late",), wall() + 3600.0
+        )
+        await stage.keys.entomb(resource, grave, held.identity)
+        del stage.kube.endpoints[key]
+        stage.together.endpoints.clear()
+        if restarted:
+            stage = restart(stage)
+            await stage.fill()
+        else:
+            await stage.reconcile(key, "delete")
+        stage.together.put("late", Marker.of("cluster", resource.uid, "late").write("x"))
+        stage.together.put("other", Marker.of("cluster", resource.uid, "othr").write("x"))
+        stage.together.put("foreign", Marker.of("elsewhere", resource.uid, "late").write("x"))
+        async with stage.running(timers=True):
+            await asyncio.sleep(120)
+            assert set(stage.together.endpoints) == {"other", "foreign"}
+            # After the tombstone's time the copy goes, and nobody asks any more.
+            await asyncio.sleep(7200)
+            assert stage.kube.copies() == {}
+            sent = len(stage.together.sent)
+            await asyncio.sleep(600)
+            assert len(stage.together.sent) == sent
+
+    virtually(scene())
+
+
+def restart(stage: Stage) -> Stage:
+    """Another process in the same world."""
+    again = Stage()
+    again.kube.endpoints = stage.kube.endpoints
+    again.kube.secrets = stage.kube.secrets
+    again.drivers["key-one"] = stage.together
+    return again
+
+
+def test_nothing_is_remembered_of_keys_that_are_gone() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        async with stage.running(timers=True):
+            await asyncio.sleep(100)
+            assert len(stage.poller._rhythms) == 1
+            stage.kube.delete(ML)
+            stage.operator.enqueue(ML, "delete")
+            await stage.until_gone()
+            await asyncio.sleep(1500)
+            assert stage.poller._rhythms == {}
+            assert list(stage.accounts) == []
+
+    virtually(scene())
