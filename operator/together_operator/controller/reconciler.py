@@ -297,10 +297,13 @@ class Reconciler:
         account = self.effects.accounts.get(case.credential)
         if account is None:
             return None
+        known = account.known_price(case.desired.spec.hardware)
         ordered = case.record.endpoint_id is not None or isinstance(decision.step, Record)
-        if ordered and account.failures == 0 and not case.desired.deleting:
+        wanted = ordered and not case.desired.deleting and account.failures == 0
+        # A restart alone is no reason to ask: the status tells the price already.
+        if wanted and (known is not None or case.status.price is None):
             account.refresh_prices()
-        return account.known_price(case.desired.spec.hardware)
+        return known
 
     async def _rest(
         self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
-from together_operator.controller.keys import Copy, KeyRing
+from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
-from together_operator.controller.kube_errors import KubeError
+from together_operator.controller.kube_errors import Conflict, Forbidden, KubeError, Rejected
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.roster import Entry, Roster
@@ -65,11 +65,13 @@ class Resync:
                 await self.compare()
             except KubeError as error:
                 log.warning("The comparison with the cluster is put off: %s", error)
+            except Exception:
+                log.exception("The comparison with the cluster failed; it is tried again")
 
     async def compare(self) -> None:
         """Have worked on what changed unnoticed, and sweep what is left of what has gone."""
         await self.keys.load()
-        copies = tuple(self.keys)
+        before = [copy.uid for copy in self.keys]
         there: dict[Key, tuple[str, str]] = {}
         async for body in self.kube.list_endpoints(self.namespaces):
             meta = body["metadata"]
@@ -82,23 +84,29 @@ class Resync:
         for entry in self.roster:
             if entry.key not in there:
                 self.enqueue(entry.key, "resync")
-        await self._sweep(copies, {uid for uid, _ in there.values()})
         self._forget_keys()
+        await self._sweep(before, {uid for uid, _ in there.values()})
 
-    async def _sweep(self, copies: Sequence[Copy], living: set[str]) -> None:
+    async def _sweep(self, before: Sequence[str], living: Collection[str]) -> None:
         """Delete key copies that were there before the LIST and that nothing needs any more."""
         now = self.clocks.wall()
-        for copy in copies:
-            if copy.uid in living or not self._serves(copy.namespace):
+        for uid in before:
+            # As it is now: a resource may have gone meanwhile and have left a tombstone.
+            copy = self.keys.kept(uid)
+            if copy is None or uid in living or not self._serves(copy.namespace):
                 continue
             if copy.tombstone is not None and copy.tombstone.expires > now:
                 continue
-            log.info("Deleting the key copy of a resource that is gone (uid %s)", copy.uid)
-            await self.keys.drop(copy.uid)
+            log.info("Deleting the key copy of a resource that is gone (uid %s)", uid)
+            try:
+                await self.keys.drop(uid)
+            except (Forbidden, Conflict, Rejected) as error:
+                log.warning("The key copy stays: %s", error)  # and keeps no other from going
 
     def _serves(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
 
     def _forget_keys(self) -> None:
-        buried = {copy.key.identity for copy in self.keys if copy.key and copy.tombstone}
+        buried = {copy.key.identity for copy in self.keys.buried() if copy.key is not None}
         self.accounts.keep({*self.roster.credentials(), *buried})
+        self.keys.forget_readings()
