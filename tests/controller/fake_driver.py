@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -54,6 +55,7 @@ class FakeDriver:
 
     def __init__(self, prefix: str = "endpoint") -> None:
         self.prefix = prefix
+        self._numbers = itertools.count(1)
         self.calls: Counter[str] = Counter()
         self.read: list[str] = []
         self.sent: list[float] = []
@@ -127,7 +129,7 @@ class FakeDriver:
         await self._begin("create")
         if self.creates:
             return self.creates.pop(0)
-        endpoint = self.put(f"{self.prefix}-{self.calls['create']}", order.display_name)
+        endpoint = self.put(f"{self.prefix}-{next(self._numbers)}", order.display_name)
         self.endpoints[endpoint.id] = replace(
             endpoint, model=order.model, hardware=order.hardware, bounds=order.bounds
         )

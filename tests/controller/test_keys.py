@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.controller.fake_kube import FakeKube, Json
 from tests.controller.virtual import steady, virtually
-from together_operator.controller.keys import HeldKey, KeyRing, Tombstone
+from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube_errors import Forbidden, KubeUnavailable
 from together_operator.controller.queue import Key
+from together_operator.controller.tombstone import Tombstone
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Unavailable

@@ -10,8 +10,8 @@ import pytest
 from tests.controller.fake_driver import DOWN, REFUSED_KEY, FakeDriver
 from tests.controller.stage import ML, Stage, until
 from tests.controller.virtual import steady, virtually, wall
-from together_operator.controller.keys import Tombstone
 from together_operator.controller.queue import Key
+from together_operator.controller.tombstone import Tombstone
 from together_operator.core.marker import Marker, cluster_tag, owner_tag
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason

@@ -10,10 +10,10 @@ import pytest
 from tests.controller.fake_kube import Json
 from tests.controller.stage import ML, Stage
 from tests.controller.virtual import virtually, wall
-from together_operator.controller.keys import Tombstone
 from together_operator.controller.kube_errors import Forbidden, KubeUnavailable
 from together_operator.controller.queue import Key
 from together_operator.controller.resync import Resync
+from together_operator.controller.tombstone import Tombstone
 from together_operator.resource.document import TogetherEndpoint
 
 
