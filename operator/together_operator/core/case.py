@@ -9,24 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from together_operator.core.causes import cause
 from together_operator.core.desired import Desired
 from together_operator.core.marker import Marker
 from together_operator.core.memory import Memory
+from together_operator.core.mirror import merge, mirror
 from together_operator.core.observed import Observed
 from together_operator.core.scan import Found, Scan
 from together_operator.core.steps import Decision, Get, List, Look, Situation, Step, Vet, Wait
 from together_operator.core.timing import Timing
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Bounds, Endpoint, Phase
+from together_operator.resource.remote import Endpoint, Phase
 from together_operator.resource.status import Applied, Condition, Operation, OperationPhase, Status
 
 FAILED_POLLS = 3
 """Failed looks in a row, after which a resource at rest is no longer called synced."""
-
-KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
-"""Refusals that are about the key: another key is reason enough to try again."""
-
-_ABOUT_THE_CONNECTION = KEY_REFUSALS | {Reason.SECRET_MISSING, Reason.UNREACHABLE}
 
 _QUESTIONS = frozenset(
     {
@@ -395,46 +392,6 @@ class Case:
         return max(pause, min(retry_after or 0.0, longest))
 
 
-def cause(reason: Reason, *, lasting: bool = False) -> Reason | None:
-    """What a refusal or silence says about the connection to Together, if it says anything.
-
-    That an order has to wait, or that an endpoint is busy, is an answer like any other.
-
-    Args:
-        reason: What was seen.
-        lasting: Whether it has been so several times in a row.
-    """
-    broken = lasting and reason is Reason.RATE_LIMITED
-    return reason if broken or reason in _ABOUT_THE_CONNECTION else None
-
-
 def lost(resource_version: str) -> str:
     """The name under which a lost record is settled: any foreign change begins it anew."""
     return f"lost@{resource_version}"
-
-
-def merge(old: Applied, new: Applied) -> Applied:
-    """Lay newer acknowledgements over older ones."""
-    fresh = {name: getattr(new, name) for name in new.model_fields_set}
-    return old.model_copy(update={k: v for k, v in fresh.items() if v is not None})
-
-
-def mirror(status: Status) -> Endpoint | None:
-    """The endpoint as the status tells it, which is how it was last seen by any process."""
-    if status.endpoint_id is None or status.name is None or status.state is None:
-        return None
-    if status.autoscaling is None:
-        return None
-    return Endpoint(
-        id=status.endpoint_id,
-        name=status.name,
-        display_name=status.display_name or "",
-        model="",
-        hardware=status.hardware or "",
-        owner=status.owner or "",
-        state=status.state,
-        phase=Phase.UNKNOWN,
-        bounds=Bounds(status.autoscaling.min_replicas, status.autoscaling.max_replicas),
-        ready_replicas=status.ready_replicas,
-        created_at=0.0,
-    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from together_operator.core.case import KEY_REFUSALS, Case, cause
+from together_operator.core.case import Case
+from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.scan import horizon

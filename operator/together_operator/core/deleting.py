@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from together_operator.core.case import KEY_REFUSALS, Case, cause
+from together_operator.core.case import Case
+from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.creating import claim
 from together_operator.core.looking import details
 from together_operator.core.removing import newly_proven, remove
@@ -319,7 +320,8 @@ def _settled_away(case: Case, found: Found, kept: set[str | None]) -> bool:
 
 def _looked_enough(case: Case) -> float:
     """The time at which the last look must have been sent, at the earliest."""
-    earliest = case.memory.born
+    ending = case.memory.ending
+    earliest = case.now if ending is None else ending
     endpoint_id = case.record.endpoint_id
     absence = case.memory.absence(endpoint_id) if endpoint_id else None
     if absence is not None:

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from together_operator.core.case import Case, lost, merge
+from together_operator.core.case import Case, lost
 from together_operator.core.memory import (
     Absence,
     Answer,
     Fence,
     Glance,
     Memory,
-    Rejection,
     Seen,
-    Sent,
     Trouble,
     Vetting,
 )
@@ -40,6 +38,7 @@ from together_operator.core.steps import (
     Update,
     Vet,
 )
+from together_operator.core.writes import accepted, acknowledge, acknowledged, rejected, subject_of
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -57,7 +56,6 @@ from together_operator.resource.status import (
     Operation,
     OperationPhase,
     Status,
-    StatusAutoscaling,
 )
 
 Outcome = (
@@ -76,8 +74,6 @@ Outcome = (
 )
 
 _SCANS_KEPT = 8
-_WRITES_KEPT = 16
-_KINDS = {"start": ("start", "stop"), "stop": ("start", "stop"), "update": ("update",)}
 
 
 def notice(case: Case) -> Memory:
@@ -99,6 +95,8 @@ def notice(case: Case) -> Memory:
             empties=(),
             scan=None,
         )
+    if case.desired.deleting and memory.ending is None:
+        memory = replace(memory, ending=case.now)
     known = dict(memory.first_sight)
     unresolved = case.unresolved
     subjects = ([unresolved] if unresolved else []) + list(case.open)
@@ -149,7 +147,7 @@ def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
         return memory
     if replace_memory(case, memory).applied.state == state:
         return memory
-    return _acknowledge(memory, endpoint_id, Applied(state=state))
+    return acknowledge(memory, endpoint_id, Applied(state=state))
 
 
 def replace_memory(case: Case, memory: Memory) -> Case:
@@ -344,66 +342,8 @@ def _created(memory: Memory, generation: int, step: Create, outcome: Outcome, no
             rejections=tuple(r for r in memory.rejections if r.verb != "create"),
         )
     if isinstance(outcome, Refused):
-        return _rejected(memory, "create", nonce, outcome, now)
+        return rejected(memory, "create", nonce, outcome, now)
     return memory
-
-
-def _rejected(
-    memory: Memory, verb: str, subject: str, what: Refused | Unavailable | Absent, now: float
-) -> Memory:
-    # Attempts to create differ in their nonce and are still the same wish.
-    old = memory.rejection(verb, None if verb == "create" else subject)
-    count = old.count + 1 if old is not None else 1
-    kept = tuple(r for r in memory.rejections if r is not old)
-    new = Rejection(verb, subject, what, now, count)
-    return replace(memory, rejections=(*kept, new)[-_WRITES_KEPT:])
-
-
-def _accepted(memory: Memory, verb: str, subject: str, now: float) -> Memory:
-    # A later write of the same kind makes the earlier one history: what was started may be stopped
-    # again at once. Only deletions of several endpoints stand beside each other.
-    def superseded(other: Sent | Rejection) -> bool:
-        if verb == "delete":
-            return (other.verb, other.subject) == (verb, subject)
-        return other.verb in _KINDS[verb]
-
-    writes = tuple(s for s in memory.writes if not superseded(s))
-    rejections = tuple(r for r in memory.rejections if not superseded(r))
-    writes = (*writes, Sent(verb, subject, now))[-_WRITES_KEPT:]
-    return replace(memory, writes=writes, rejections=rejections)
-
-
-def start_subject(case: Case, endpoint_id: str) -> str:
-    """What a start is about: a new generation, or a new request, is a new wish.
-
-    Args:
-        case: The resource.
-        endpoint_id: The endpoint.
-    """
-    return f"{endpoint_id}/{case.desired.generation}/{case.desired.restart_requested_at or ''}"
-
-
-def subject_of(case: Case, step: Step) -> tuple[str, str]:
-    """What a write is about: the same subject is not sent twice without a reason.
-
-    Args:
-        case: The resource.
-        step: A write to an endpoint.
-
-    Returns:
-        The verb, and the subject.
-    """
-    match step:
-        case Update(endpoint_id=endpoint_id, change=change):
-            return "update", f"{endpoint_id}/{change}"
-        case Start(endpoint_id=endpoint_id):
-            return "start", start_subject(case, endpoint_id)
-        case Stop(endpoint_id=endpoint_id):
-            return "stop", endpoint_id
-        case Delete(endpoint_id=endpoint_id):
-            return "delete", endpoint_id
-        case _:
-            return "", ""
 
 
 def _written(
@@ -419,38 +359,11 @@ def _written(
         memory = replace(memory, restarted_for=case.desired.restart_requested_at)
     if isinstance(step, Delete) and isinstance(outcome, Absent):
         memory = _read(memory, case, step.endpoint_id, outcome, now)
-        return _accepted(memory, verb, subject, now)
+        return accepted(memory, verb, subject, now)
     if not isinstance(outcome, Done):
         assert isinstance(outcome, Refused | Unavailable | Absent)  # noqa: S101
-        return _rejected(memory, verb, subject, outcome, now)
-    memory = _accepted(memory, verb, subject, now)
+        return rejected(memory, verb, subject, outcome, now)
+    memory = accepted(memory, verb, subject, now)
     if outcome.endpoint is not None and outcome.endpoint.id == case.record.endpoint_id:
         memory = replace(memory, seen=Seen(outcome.endpoint, now), details_at=now)
-    return _acknowledged(memory, step)
-
-
-def _acknowledged(memory: Memory, step: Update | Start | Stop | Delete) -> Memory:
-    match step:
-        case Update(change=change):
-            bounds = change.bounds
-            applied = Applied(
-                display_name=change.display_name,
-                autoscaling=None
-                if bounds is None
-                else StatusAutoscaling(min_replicas=bounds.min, max_replicas=bounds.max),
-                inactive_timeout_minutes=change.inactive_timeout_minutes,
-            )
-        case Start():
-            applied = Applied(state=State.STARTED)
-        case Stop():
-            applied = Applied(state=State.STOPPED)
-        case _:
-            return memory
-    return _acknowledge(memory, step.endpoint_id, applied)
-
-
-def _acknowledge(memory: Memory, endpoint_id: str, applied: Applied) -> Memory:
-    known = memory.acknowledged
-    if known is not None and known[0] == endpoint_id:
-        applied = merge(known[1], applied)
-    return replace(memory, acknowledged=(endpoint_id, applied))
+    return acknowledged(memory, step)

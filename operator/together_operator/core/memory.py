@@ -154,6 +154,7 @@ class Memory:
 
     Attributes:
         born: When it first saw the resource.
+        ending: When it first saw it being deleted.
         prepared: The resourceVersion that its own finalizer write returned.
         fence: The record that it wrote.
         answer: The outcome that it has to write down.
@@ -179,6 +180,7 @@ class Memory:
     """
 
     born: float
+    ending: float | None = None
     prepared: str | None = None
     fence: Fence | None = None
     answer: Answer | None = None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from together_operator.core.case import Case, cause
+from together_operator.core.case import Case
+from together_operator.core.causes import cause
 from together_operator.core.scan import Found
 from together_operator.core.steps import Decision, Delete, Get, List, Record
 from together_operator.resource.reasons import Reason

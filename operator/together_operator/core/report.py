@@ -200,11 +200,10 @@ def _requests(case: Case, step: Step) -> dict[str, object]:
         handled["last_handled_reconcile_at"] = wish
     restart = case.desired.restart_requested_at
     endpoint = case.endpoint
-    if restart is not None and endpoint is not None and not case.desired.spec.suspend:
-        waiting = case.desired.started and endpoint.phase in (
-            Phase.STOPPED, Phase.FAILED, Phase.UNKNOWN
-        )  # fmt: skip
-        if not waiting or case.memory.restarted_for == restart:
+    if restart is not None and endpoint is not None:
+        # What is just stopping is still to be started, and what is suspended may be later.
+        running = endpoint.phase in (Phase.PENDING, Phase.STARTING, Phase.STARTED)
+        if running or not case.desired.started or case.memory.restarted_for == restart:
             handled["last_handled_restart_at"] = restart
     return handled
 

@@ -7,9 +7,9 @@ what it costs or does not cost, and what can be done about it.
 from __future__ import annotations
 
 from together_operator.core.case import Case
-from together_operator.core.learning import start_subject
 from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Probe
+from together_operator.core.writes import start_subject
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Endpoint, Phase, Refused

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from together_operator.core.case import Case, cause
+from together_operator.core.case import Case
+from together_operator.core.causes import cause
 from together_operator.core.creating import nothing_made
-from together_operator.core.learning import subject_of
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
@@ -32,6 +32,7 @@ from together_operator.core.steps import (
     Vet,
     Wait,
 )
+from together_operator.core.writes import subject_of
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
