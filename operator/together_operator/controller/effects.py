@@ -12,9 +12,10 @@ from typing import Any
 
 from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
-from together_operator.controller.keys import KeyRing, Tombstone
+from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.roster import Roster
+from together_operator.controller.tombstone import Tombstone
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
 from together_operator.core.marker import cluster_tag, owner_tag

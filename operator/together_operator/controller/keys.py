@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import AlreadyExists, Forbidden
+from together_operator.controller.tombstone import Tombstone
 from together_operator.logs import register_secret
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
@@ -54,48 +54,6 @@ class HeldKey:
     credential: Credential
     identity: str
     secret: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """What is left to watch for after a resource has gone (create-once rule 13).
-
-    Attributes:
-        cluster: The cluster part of the mark.
-        owner: The owner part of the mark.
-        nonces: Attempts that might yet take effect.
-        expires: Unix seconds, after which nothing is expected any more.
-    """
-
-    cluster: str
-    owner: str
-    nonces: tuple[str, ...]
-    expires: float
-
-    def dump(self) -> str:
-        """As the annotation holds it."""
-        return json.dumps(
-            {
-                "cluster": self.cluster,
-                "owner": self.owner,
-                "nonces": list(self.nonces),
-                "expires": self.expires,
-            }
-        )
-
-    @classmethod
-    def load(cls, text: str) -> Tombstone | None:
-        """Read the annotation; what cannot be read is no tombstone."""
-        try:
-            raw = json.loads(text)
-            return cls(
-                str(raw["cluster"]),
-                str(raw["owner"]),
-                tuple(str(nonce) for nonce in raw["nonces"]),
-                float(raw["expires"]),
-            )
-        except (ValueError, KeyError, TypeError):
-            return None
 
 
 @dataclass(slots=True)

@@ -14,8 +14,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeAlias
-from urllib.parse import quote
+from typing import Any, Final, Self, TypeAlias
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
@@ -30,6 +29,14 @@ from together_operator.controller.kube_errors import (
     NotFound,
     failure,
 )
+from together_operator.controller.kube_kinds import (
+    CONFIGMAPS,
+    ENDPOINTS,
+    EVENTS,
+    NAMESPACES,
+    SECRETS,
+    Kind,
+)
 from together_operator.resource.names import API_VERSION, PLURAL
 
 CONNECTIONS: Final = 50
@@ -42,27 +49,6 @@ logger = logging.getLogger(__name__)
 
 Json: TypeAlias = dict[str, Any]
 Observer: TypeAlias = Callable[[str, str, str], None]
-
-
-class _Kind(NamedTuple):
-    """Where the API server keeps one kind of object."""
-
-    root: str
-    plural: str
-
-    def path(self, namespace: str | None = None, *rest: str) -> str:
-        parts = [self.root]
-        if namespace is not None:
-            parts += ["namespaces", quote(namespace, safe="")]
-        parts += [self.plural, *(quote(part, safe="") for part in rest)]
-        return "/".join(parts)
-
-
-_ENDPOINTS: Final = _Kind(f"/apis/{API_VERSION}", PLURAL)
-_SECRETS: Final = _Kind("/api/v1", "secrets")
-_CONFIGMAPS: Final = _Kind("/api/v1", "configmaps")
-_EVENTS: Final = _Kind("/api/v1", "events")
-_NAMESPACES: Final = _Kind("/api/v1", "namespaces")
 
 
 class Kube:
@@ -123,7 +109,7 @@ class Kube:
 
     async def get_endpoint(self, namespace: str, name: str) -> Json | None:
         """Read a TogetherEndpoint as the API server has it now; None if there is none."""
-        return await self._get(_ENDPOINTS, namespace, name)
+        return await self._get(ENDPOINTS, namespace, name)
 
     async def list_endpoints(self, namespaces: Sequence[str] = ()) -> AsyncIterator[Json]:
         """Read every TogetherEndpoint, page by page.
@@ -134,7 +120,7 @@ class Kube:
             namespaces: Where to look; empty is the whole cluster.
         """
         for namespace in namespaces or (None,):
-            async for item in self._list(_ENDPOINTS, namespace):
+            async for item in self._list(ENDPOINTS, namespace):
                 yield item
 
     async def patch_metadata(
@@ -167,8 +153,8 @@ class Kube:
             metadata["finalizers"] = list(finalizers)
         if annotations:
             metadata["annotations"] = dict(annotations)
-        path = _ENDPOINTS.path(namespace, name)
-        return await self._call("PATCH", "patch", _ENDPOINTS, path, body={"metadata": metadata})
+        path = ENDPOINTS.path(namespace, name)
+        return await self._call("PATCH", "patch", ENDPOINTS, path, body={"metadata": metadata})
 
     async def replace_status(self, body: Json) -> Json:
         """Write the status of a TogetherEndpoint that is still as it was read.
@@ -184,12 +170,12 @@ class Kube:
             NotFound: It is gone.
             Rejected: The status breaks the schema.
         """
-        path = _ENDPOINTS.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
-        return await self._call("PUT", "update", _ENDPOINTS, path, body=body)
+        path = ENDPOINTS.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
+        return await self._call("PUT", "update", ENDPOINTS, path, body=body)
 
     async def get_secret(self, namespace: str, name: str) -> Json | None:
         """Read a Secret; None if there is none."""
-        return await self._get(_SECRETS, namespace, name)
+        return await self._get(SECRETS, namespace, name)
 
     def list_secrets(self, namespace: str, selector: str) -> AsyncIterator[Json]:
         """Read the Secrets of a namespace that a label selector picks, page by page.
@@ -200,7 +186,7 @@ class Kube:
             namespace: Where to look.
             selector: What to look for, such as `app=mine`.
         """
-        return self._list(_SECRETS, namespace, selector)
+        return self._list(SECRETS, namespace, selector)
 
     async def create_secret(self, body: Json) -> Json:
         """Create a Secret in the namespace that its metadata names.
@@ -208,7 +194,7 @@ class Kube:
         Raises:
             AlreadyExists: There is one of that name.
         """
-        return await self._create(_SECRETS, body)
+        return await self._create(SECRETS, body)
 
     async def replace_secret(self, body: Json) -> Json:
         """Replace a Secret; its `resourceVersion`, if given, is a precondition.
@@ -217,7 +203,7 @@ class Kube:
             Conflict: It changed since it was read.
             NotFound: It is gone.
         """
-        return await self._replace(_SECRETS, body)
+        return await self._replace(SECRETS, body)
 
     async def delete_secret(self, namespace: str, name: str, *, uid: str | None = None) -> bool:
         """Delete a Secret.
@@ -233,11 +219,11 @@ class Kube:
         Raises:
             Conflict: Another object has the name now.
         """
-        return await self._delete(_SECRETS, namespace, name, uid)
+        return await self._delete(SECRETS, namespace, name, uid)
 
     async def get_configmap(self, namespace: str, name: str) -> Json | None:
         """Read a ConfigMap; None if there is none."""
-        return await self._get(_CONFIGMAPS, namespace, name)
+        return await self._get(CONFIGMAPS, namespace, name)
 
     async def create_configmap(self, body: Json) -> Json:
         """Create a ConfigMap in the namespace that its metadata names.
@@ -245,7 +231,7 @@ class Kube:
         Raises:
             AlreadyExists: There is one of that name.
         """
-        return await self._create(_CONFIGMAPS, body)
+        return await self._create(CONFIGMAPS, body)
 
     async def replace_configmap(self, body: Json) -> Json:
         """Replace a ConfigMap; its `resourceVersion`, if given, is a precondition.
@@ -254,15 +240,15 @@ class Kube:
             Conflict: It changed since it was read.
             NotFound: It is gone.
         """
-        return await self._replace(_CONFIGMAPS, body)
+        return await self._replace(CONFIGMAPS, body)
 
     async def delete_configmap(self, namespace: str, name: str, *, uid: str | None = None) -> bool:
         """Delete a ConfigMap; arguments and result as for `delete_secret`."""
-        return await self._delete(_CONFIGMAPS, namespace, name, uid)
+        return await self._delete(CONFIGMAPS, namespace, name, uid)
 
     async def create_event(self, body: Json) -> Json:
         """Post an Event in the namespace that its metadata names."""
-        return await self._create(_EVENTS, body)
+        return await self._create(EVENTS, body)
 
     async def patch_event(self, namespace: str, name: str, patch: Json) -> Json:
         """Change an Event, e.g. its count.
@@ -270,24 +256,22 @@ class Kube:
         Raises:
             NotFound: The API server has forgotten it, as it does after an hour.
         """
-        return await self._call(
-            "PATCH", "patch", _EVENTS, _EVENTS.path(namespace, name), body=patch
-        )
+        return await self._call("PATCH", "patch", EVENTS, EVENTS.path(namespace, name), body=patch)
 
     async def get_namespace(self, name: str) -> Json | None:
         """Read a namespace; None if there is none. The uid of `kube-system` names a cluster."""
-        return await self._get(_NAMESPACES, None, name)
+        return await self._get(NAMESPACES, None, name)
 
     async def serves_endpoints(self) -> bool:
         """Whether the API server knows the TogetherEndpoint resource."""
         # Of a group that it does not know it says no more than a proxy in trouble would, so the
         # answer is sought where there always is one.
-        groups = await self._call("GET", "get", _ENDPOINTS, "/apis")
+        groups = await self._call("GET", "get", ENDPOINTS, "/apis")
         served = {v["groupVersion"] for group in groups["groups"] for v in group["versions"]}
         if API_VERSION not in served:
             return False
         try:
-            found = await self._call("GET", "get", _ENDPOINTS, _ENDPOINTS.root)
+            found = await self._call("GET", "get", ENDPOINTS, ENDPOINTS.root)
         except KubeUnavailable:
             return False  # announced a moment ago, and not served yet
         return any(item["name"] == PLURAL for item in found["resources"])
@@ -311,14 +295,14 @@ class Kube:
                 told = news
             await asyncio.sleep(every)
 
-    async def _get(self, kind: _Kind, namespace: str | None, name: str) -> Json | None:
+    async def _get(self, kind: Kind, namespace: str | None, name: str) -> Json | None:
         try:
             return await self._call("GET", "get", kind, kind.path(namespace, name))
         except NotFound:
             return None
 
     async def _list(
-        self, kind: _Kind, namespace: str | None, selector: str | None = None
+        self, kind: Kind, namespace: str | None, selector: str | None = None
     ) -> AsyncIterator[Json]:
         query = [("limit", str(PAGE))]
         if selector is not None:
@@ -333,15 +317,15 @@ class Kube:
             if not onward:
                 return
 
-    async def _create(self, kind: _Kind, body: Json) -> Json:
+    async def _create(self, kind: Kind, body: Json) -> Json:
         path = kind.path(body["metadata"]["namespace"])
         return await self._call("POST", "create", kind, path, body=body)
 
-    async def _replace(self, kind: _Kind, body: Json) -> Json:
+    async def _replace(self, kind: Kind, body: Json) -> Json:
         path = kind.path(body["metadata"]["namespace"], body["metadata"]["name"])
         return await self._call("PUT", "update", kind, path, body=body)
 
-    async def _delete(self, kind: _Kind, namespace: str, name: str, uid: str | None) -> bool:
+    async def _delete(self, kind: Kind, namespace: str, name: str, uid: str | None) -> bool:
         body = {"preconditions": {"uid": uid}} if uid is not None else None
         try:
             await self._call("DELETE", "delete", kind, kind.path(namespace, name), body=body)
@@ -353,7 +337,7 @@ class Kube:
         self,
         method: str,
         verb: str,
-        kind: _Kind,
+        kind: Kind,
         path: str,
         *,
         query: list[tuple[str, str]] | None = None,
@@ -400,6 +384,6 @@ class Kube:
         return answer
 
 
-def _quotable(kind: _Kind, message: str) -> str:
+def _quotable(kind: Kind, message: str) -> str:
     """What may be repeated of an answer: of one about Secrets, only a refusal by RBAC."""
-    return message if kind is not _SECRETS or 'User "' in message else ""
+    return message if kind is not SECRETS or 'User "' in message else ""

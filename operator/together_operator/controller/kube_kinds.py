@@ -1,0 +1,30 @@
+"""Where the API server keeps each kind of object that the operator reads or writes."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from together_operator.resource.names import API_VERSION, PLURAL
+
+
+class Kind(NamedTuple):
+    """Where the API server keeps one kind of object."""
+
+    root: str
+    plural: str
+
+    def path(self, namespace: str | None = None, *rest: str) -> str:
+        """The path of the kind, or of an object or subresource of it."""
+        parts = [self.root]
+        if namespace is not None:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts += [self.plural, *(quote(part, safe="") for part in rest)]
+        return "/".join(parts)
+
+
+ENDPOINTS: Final = Kind(f"/apis/{API_VERSION}", PLURAL)
+SECRETS: Final = Kind("/api/v1", "secrets")
+CONFIGMAPS: Final = Kind("/api/v1", "configmaps")
+EVENTS: Final = Kind("/api/v1", "events")
+NAMESPACES: Final = Kind("/api/v1", "namespaces")

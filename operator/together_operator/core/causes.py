@@ -1,0 +1,23 @@
+"""What is wrong with the connection to Together, told apart from what is an answer."""
+
+from __future__ import annotations
+
+from together_operator.resource.reasons import Reason
+
+KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
+"""Refusals that are about the key: another key is reason enough to try again."""
+
+_ABOUT_THE_CONNECTION = KEY_REFUSALS | {Reason.SECRET_MISSING, Reason.UNREACHABLE}
+
+
+def cause(reason: Reason, *, lasting: bool = False) -> Reason | None:
+    """What a refusal or silence says about the connection to Together, if it says anything.
+
+    That an order has to wait, or that an endpoint is busy, is an answer like any other.
+
+    Args:
+        reason: What was seen.
+        lasting: Whether it has been so several times in a row.
+    """
+    broken = lasting and reason is Reason.RATE_LIMITED
+    return reason if broken or reason in _ABOUT_THE_CONNECTION else None
