@@ -373,9 +373,15 @@ class OperatorProcess:
         os.kill(self.pid, signal.SIGKILL)
         self._supervisor.stop("operator")
 
-    def stop(self) -> None:
-        """End it as Kubernetes would: by SIGTERM."""
+    def stop(self) -> int | None:
+        """End it as Kubernetes would: by SIGTERM; its exit code."""
         self._supervisor.stop("operator", grace=90)
+        return self._supervisor.exit_code("operator")
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._supervisor.exit_code("operator") is None
 
     # -- the ledger ------------------------------------------------------------------------------
 

@@ -85,6 +85,15 @@ class Supervisor:
         """
         return bool(self._ask(op="stop", name=name, grace=grace)["clean"])
 
+    def exit_code(self, name: str) -> int | None:
+        """How a process ended: its exit code, or minus the signal; None while it runs.
+
+        Args:
+            name: What it was started as.
+        """
+        code: int | None = self._ask(op="exit_code", name=name)["code"]
+        return code
+
     def detach(self) -> None:
         """Leave everything running for good, and end the supervisor."""
         self._ask(op="detach")

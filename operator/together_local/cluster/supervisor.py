@@ -79,6 +79,10 @@ class _Children:
         self._write()
         return clean
 
+    def exit_code(self, name: str) -> int | None:
+        """How a process ended: its exit code, or minus the signal; None while it runs."""
+        return self._running[name][1].poll()
+
     def stop_all(self, grace: float = 10) -> None:
         """End all, the youngest first."""
         for name in reversed(list(self._running)):
@@ -162,6 +166,8 @@ def main(record: str, owner_pid: str, owner_born: str) -> None:
                     _answer(children.start(request))
                 case "stop":
                     _answer({"clean": children.stop(request["name"], request["grace"])})
+                case "exit_code":
+                    _answer({"code": children.exit_code(request["name"])})
                 case "detach":
                     _answer({})
                     return
