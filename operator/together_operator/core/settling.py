@@ -72,13 +72,15 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
     scan = case.memory.scan
     if scan is not None and (scan.credential != wanted or scan.sent_at < since):
         scan = None
+    settled_at = since + case.timing.settle
     if scan is not None:
         found = case.unaccounted(scan)
-        if found:
+        # Without a record nothing tells ours from a copied name but its age: read all of them.
+        sure = case.operation is not None or not scan.unread or case.now >= settled_at
+        if found and sure:
             return Settled(found)
         if _ripe(case, subjects) and case.desired.claim in scan.listed:
             return Settled((Found(case.desired.claim, "", 0.0),), chosen=True)
-    settled_at = since + case.timing.settle
     empties = [sent for sent in case.memory.empties if sent >= settled_at]
     if empties and empties[-1] - empties[0] >= case.timing.scan_gap:
         return Settled()
