@@ -237,6 +237,23 @@ def test_prices_that_cannot_be_read_are_not_asked_for_again_and_again() -> None:
     virtually(scene())
 
 
+def test_reading_prices_that_breaks_is_not_repeated_at_once() -> None:
+    async def scene() -> None:
+        driver = FakeDriver()
+
+        async def fail() -> None:
+            raise RuntimeError("never expected")
+
+        driver.before["offers"] = fail
+        one = account(driver)
+        for _ in range(60):
+            assert isinstance(await one.price("1x_gpu"), Unavailable)
+            await asyncio.sleep(1.0)
+        assert driver.calls["offers"] <= 2
+
+    virtually(scene())
+
+
 def test_nobody_waits_long_for_prices_that_do_not_come() -> None:
     async def scene() -> None:
         driver = FakeDriver()

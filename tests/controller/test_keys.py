@@ -84,6 +84,45 @@ def test_an_event_of_a_resource_has_the_secret_read_again() -> None:
     virtually(scene())
 
 
+def test_an_event_is_answered_by_a_reading_that_began_after_it() -> None:
+    """Waiting for the one that is under way ends, and leads to one more for all who asked since."""
+
+    async def scene() -> None:
+        kube = FakeKube()
+        kube.give_key("key-one")
+        kube.delay = 0.2
+        keys, one = ring(kube), resource(kube)
+        under_way = asyncio.create_task(keys.user(one, anew=True))
+        await asyncio.sleep(0.1)
+        kube.give_key("key-two")
+        late = [asyncio.create_task(keys.user(one, anew=True)) for _ in range(100)]
+        await under_way
+        assert len({held(found).identity for found in await asyncio.gather(*late)}) == 1
+        assert kube.calls["get_secret"] == 2
+
+    virtually(scene())
+
+
+def test_an_event_in_the_very_moment_in_which_a_reading_ends() -> None:
+    """It is over, and the loop has not told so yet: not to be waited for without end."""
+
+    async def scene() -> None:
+        kube = FakeKube()
+        kube.give_key("key-one")
+        kube.delay = 0.2
+        keys, one = ring(kube), resource(kube)
+        under_way = asyncio.create_task(keys.user(one, anew=True))
+        while not kube.calls["get_secret"]:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        assert not under_way.done()
+        await keys.user(one, anew=True)
+        await under_way
+        assert kube.calls["get_secret"] == 2
+
+    virtually(scene())
+
+
 def test_a_refused_key_is_read_again_at_once_and_then_no_more_than_any_other() -> None:
     async def scene() -> None:
         kube = FakeKube()

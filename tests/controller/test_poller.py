@@ -205,6 +205,7 @@ def test_with_very_many_keys_they_are_not_all_asked_at_once() -> None:
 
         for driver in drivers:
             driver.before["list"] = count
+        await asyncio.sleep(100)
         async with stage.running(timers=True):
             await asyncio.sleep(120)
         assert most <= 32
@@ -274,6 +275,25 @@ def test_trouble_is_told_once_and_so_is_its_end_whoever_noticed_first() -> None:
         await stage.poller.poll(account)
         assert (ML, "reachable") in stage.enqueued
         await stage.reconcile(ML, "reachable")
+        assert stage.kube.condition(ML, "Synced")["status"] == "True"
+
+    virtually(scene())
+
+
+def test_who_has_told_of_trouble_is_woken_though_the_poller_never_met_it() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        account = next(iter(stage.accounts))
+        stage.together.down = DOWN
+        for _ in range(3):
+            await account.list(steady())
+        await stage.reconcile(ML, "update")
+        assert stage.kube.condition(ML, "Synced")["status"] == "False"
+        stage.together.down = None
+        await stage.poller.poll(account)
+        assert stage.enqueued == [(ML, "poll")]
+        await stage.reconcile(ML, "poll")
         assert stage.kube.condition(ML, "Synced")["status"] == "True"
 
     virtually(scene())
@@ -395,6 +415,23 @@ def test_what_comes_to_life_after_its_resource_has_gone_is_deleted(restarted: bo
             sent = len(stage.together.sent)
             await asyncio.sleep(600)
             assert len(stage.together.sent) == sent
+
+    virtually(scene())
+
+
+def test_after_its_time_a_tombstone_licenses_nothing() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        resource = TogetherEndpoint.parse(stage.kube.endpoints[ML])
+        grave = Tombstone(cluster_tag("cluster"), owner_tag("uid-gone"), ("late",), wall() + 10)
+        await stage.keys.entomb(resource, grave, None)
+        await asyncio.sleep(11)
+        stage.together.put("late", Marker.of("cluster", "uid-gone", "late").write("x"))
+        for _ in range(3):
+            await stage.poller.poll(next(iter(stage.accounts)))
+        assert stage.together.read.count("late") == 1
+        assert stage.together.calls["delete"] == 0
 
     virtually(scene())
 

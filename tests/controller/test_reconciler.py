@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.controller.fake_driver import DOWN, REFUSED_KEY
-from tests.controller.stage import ML, Stage, dollars
+from tests.controller.stage import ML, Stage, dollars, until
 from tests.controller.virtual import steady, virtually
 from together_operator.controller.kube_errors import (
     Conflict,
@@ -394,6 +394,9 @@ def test_a_key_that_was_refused_is_replaced_within_a_minute_or_two() -> None:
             assert stage.kube.condition(ML, "Stalled")["status"] == "True"
             orders = stage.together.calls["create"]
             assert orders < 15
+            # An order has just been refused, and the next one is ten minutes away.
+            await until(lambda: stage.together.calls["create"] > orders, 700)
+            orders += 1
             stage.kube.give_key("key-two")
             await stage.until("Serving", within=120)
         assert stage.together.calls["create"] == orders
