@@ -112,7 +112,7 @@ def test_an_event_in_the_very_moment_in_which_a_reading_ends() -> None:
         kube.delay = 0.2
         keys, one = ring(kube), resource(kube)
         under_way = asyncio.create_task(keys.user(one, anew=True))
-        while not kube.calls["get_secret"]:
+        while not kube.calls["get_secret"]:  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0)
         await asyncio.sleep(0.2)
         assert not under_way.done()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -156,12 +157,17 @@ class KeyRing:
     async def _read_once(self, place: tuple[str, str, str]) -> _Reading:
         """Read a Secret; whoever else wants it meanwhile waits for the same answer."""
         task = self._under_way.get(place)
-        if task is None:
+        # One that is over is no longer waited for, also before the loop has told so.
+        if task is None or task.done():
             task = asyncio.create_task(self._read(place))
             self._under_way[place] = task
-            task.add_done_callback(lambda _: self._under_way.pop(place, None))
+            task.add_done_callback(functools.partial(self._read_over, place))
         # One caller that is cancelled must not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _read_over(self, place: tuple[str, str, str], task: asyncio.Task[_Reading]) -> None:
+        if self._under_way.get(place) is task:
+            del self._under_way[place]
 
     def forget_readings(self) -> None:
         """Forget the keys of Secrets that no resource has asked for in a long time."""
