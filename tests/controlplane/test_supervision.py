@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -129,3 +130,17 @@ def test_what_cannot_be_started_is_named(tmp_path: Path) -> None:
             supervisor.start(
                 "one", ["sleep", "600"], env=dict(os.environ), cwd=tmp_path, log=tmp_path / "log"
             )
+
+
+def test_a_removed_folder_saves_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    supervisor = Supervisor(folder / "processes.json", tmp_path / "supervisor.log")
+    started = [
+        supervisor.start(name, command, env=dict(os.environ), cwd=tmp_path, log=tmp_path / "log")
+        for name in ("first", "second")
+    ]
+    shutil.rmtree(folder)
+    supervisor.close()
+    assert not [process for process in started if process.alive]

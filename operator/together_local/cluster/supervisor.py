@@ -15,6 +15,7 @@ It reads one JSON request per line and answers each with one line:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -94,18 +95,16 @@ class _Children:
             child.poll()
 
     def _write(self) -> None:
+        running = {
+            name: {"pid": process.pid, "born": process.born}
+            for name, (process, child) in self._running.items()
+            if child.poll() is None
+        }
         partial = self._record.with_suffix(".partial")
-        partial.write_text(
-            json.dumps(
-                {
-                    name: {"pid": process.pid, "born": process.born}
-                    for name, (process, child) in self._running.items()
-                    if child.poll() is None
-                },
-                indent=2,
-            )
-        )
-        partial.replace(self._record)
+        # A folder that was removed meanwhile has no reader, and must not keep what runs alive.
+        with contextlib.suppress(FileNotFoundError):
+            partial.write_text(json.dumps(running, indent=2))
+            partial.replace(self._record)
 
 
 class _Asked:
