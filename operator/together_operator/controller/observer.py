@@ -27,6 +27,7 @@ from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Unavailable
 from together_operator.resource.spec import Api
+from together_operator.resource.status import cut_word
 from together_operator.resource.times import parse_time
 
 _NONCE = "abcdefghijklmnopqrstuvwxyz234567"
@@ -51,9 +52,14 @@ def desired_of(resource: TogetherEndpoint) -> Desired:
         claim=notes.get(names.CLAIM),
         restored_copy=notes.get(names.RESTORED_COPY),
         release=frozenset(filter(None, (part.strip() for part in release.split(",")))),
-        reconcile_requested_at=notes.get(names.RECONCILE_REQUESTED_AT),
-        restart_requested_at=notes.get(names.RESTART_REQUESTED_AT),
+        reconcile_requested_at=_wish(notes.get(names.RECONCILE_REQUESTED_AT)),
+        restart_requested_at=_wish(notes.get(names.RESTART_REQUESTED_AT)),
     )
+
+
+def _wish(value: str | None) -> str | None:
+    """A request as the status will tell it: one that differs from it would be handled for ever."""
+    return None if value is None else cut_word(value)
 
 
 @dataclass(slots=True)

@@ -34,7 +34,16 @@ def _cut_to(length: int) -> Callable[[Any], Any]:
     return cut
 
 
-Word = Annotated[str, BeforeValidator(_cut_to(253)), Field(max_length=253)]
+MAX_WORD = 253
+"""Characters of a short text; what is longer is cut."""
+
+
+def cut_word(text: str) -> str:
+    """A short text as the status holds it, to compare with what it holds."""
+    return str(_cut_to(MAX_WORD)(text))
+
+
+Word = Annotated[str, BeforeValidator(_cut_to(MAX_WORD)), Field(max_length=MAX_WORD)]
 Message = Annotated[str, BeforeValidator(_cut_to(MAX_MESSAGE)), Field(max_length=MAX_MESSAGE)]
 Identifier = Annotated[str, Field(max_length=512)]
 Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
@@ -298,8 +307,14 @@ class Status(Fact):
                 _drop_unreadable(readable, error)
 
     def to_dict(self) -> dict[str, Any]:
-        """The status as Kubernetes takes it."""
-        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        """The status as Kubernetes takes it, with every text cut to its bound."""
+        plain = self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        try:
+            # What is taken over by copying has not been cut yet.
+            bounded = type(self).model_validate(plain, by_alias=True, by_name=False)
+        except ValidationError:
+            return plain
+        return bounded.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def _drop_unreadable(readable: dict[str, Any], error: ValidationError) -> None:
