@@ -7,6 +7,7 @@ what it costs or does not cost, and what can be done about it.
 from __future__ import annotations
 
 from together_operator.core.case import Case
+from together_operator.core.looking import details
 from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Probe
 from together_operator.core.writes import start_subject
@@ -170,6 +171,15 @@ def _pending(case: Case, endpoint: Endpoint) -> Decision:
     return case.wait(reason, f"Together is preparing {endpoint.id}", due - case.now)
 
 
+def _scaling(case: Case, endpoint: Endpoint, ready: int, *, acting: bool) -> Decision:
+    """Wait for replicas. No LIST counts them, so the endpoint itself is read while some lack."""
+    message = f"{ready} of at least {endpoint.bounds.min} replicas are ready"
+    due = case.memory.details_at + case.timing.probe
+    if acting and case.now >= due:
+        return details(case, endpoint.id, Reason.SCALING, message)
+    return case.wait(Reason.SCALING, message, due - case.now if acting else None)
+
+
 def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
     if not case.desired.started:
         return case.wait(Reason.STOPPING, f"{endpoint.id} still runs")
@@ -186,9 +196,7 @@ def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
         return case.wait(Reason.PROBING, message, due - case.now)
     ready = endpoint.ready_replicas
     if ready is not None and ready < endpoint.bounds.min:
-        return case.wait(
-            Reason.SCALING, f"{ready} of at least {endpoint.bounds.min} replicas are ready"
-        )
+        return _scaling(case, endpoint, ready, acting=acting)
     if case.observed.link is Link.FOREIGN:
         connection = case.desired.spec.connection
         name = connection.config_map_name if connection else ""
