@@ -478,10 +478,14 @@ def _make_namespaces(cluster: Cluster, *names: str) -> None:
 def _let_go(space: Namespace) -> None:
     """Free what is left in a namespace, whose operator is gone."""
     found = json.loads(space.kubectl("get", "tep", "-o", "json"))
-    for item in found["items"]:
-        if FINALIZER in item["metadata"].get("finalizers", []):
-            with contextlib.suppress(Exception):
-                space.patch(item["metadata"]["name"], {"metadata": {"finalizers": []}})
+    held = [
+        item["metadata"]["name"]
+        for item in found["items"]
+        if FINALIZER in item["metadata"].get("finalizers", [])
+    ]
+    if held:
+        patch = json.dumps({"metadata": {"finalizers": []}})
+        space.kubectl("patch", "tep", *held, "--type=merge", "-p", patch, check=False)
 
 
 def _explain(operator: OperatorProcess) -> None:
