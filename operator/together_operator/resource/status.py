@@ -204,6 +204,9 @@ class Condition(Fact):
     """What is the case and what to do next, for a person."""
 
 
+_EVIDENCE = frozenset({"operation", "endpointID", "conditions"})
+
+
 class Status(Fact):
     """What is true at Together. Written by the operator, and only when it changes."""
 
@@ -307,14 +310,22 @@ class Status(Fact):
                 _drop_unreadable(readable, error)
 
     def to_dict(self) -> dict[str, Any]:
-        """The status as Kubernetes takes it, with every text cut to its bound."""
+        """The status as Kubernetes takes it.
+
+        Every text is cut to its bound, and what is out of bounds all the same is left out: the API
+        server would refuse the whole. Evidence of what was made is never left out.
+        """
         plain = self.model_dump(by_alias=True, exclude_none=True, mode="json")
-        try:
-            # What is taken over by copying has not been cut yet.
-            bounded = type(self).model_validate(plain, by_alias=True, by_name=False)
-        except ValidationError:
-            return plain
-        return bounded.model_dump(by_alias=True, exclude_none=True, mode="json")
+        while True:
+            try:
+                # What was taken over by copying has not been cut yet.
+                bounded = type(self).model_validate(plain, by_alias=True, by_name=False)
+            except ValidationError as error:
+                if any(problem["loc"][0] in _EVIDENCE for problem in error.errors()):
+                    return plain
+                _drop_unreadable(plain, error)
+            else:
+                return bounded.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def _drop_unreadable(readable: dict[str, Any], error: ValidationError) -> None:
