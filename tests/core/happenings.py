@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from together_operator.core.marker import Marker, owner_tag
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import Autoscaling, DeletionPolicy, State
@@ -62,7 +64,7 @@ def _free(world: World) -> bool:
     )
 
 
-def _edit(**wishes: object) -> Happening:
+def _edit(**wishes: Any) -> Happening:
     return Happening(lambda world: world.edit(**wishes), _living)
 
 
@@ -154,6 +156,34 @@ def _wipe(world: World) -> None:
     world.wipe_status()
 
 
+def _traces(world: World) -> int:
+    """How many of finalizer, annotation and record tell of a past; never all are lost at once."""
+    body = world.body
+    if body is None:
+        return 0
+    return sum((body.held, names.OWNER_UID in body.annotations, body.status.operation is not None))
+
+
+def _recognised(world: World) -> bool:
+    """Whether marks still tell what is ours: without a record there is nothing else."""
+    if _traces(world) == 1:
+        return False
+    machine = _recorded(world)
+    if machine is None:
+        return not _copies(world)
+    return Marker.parse(machine.display_name) is not None
+
+
+def _copies(world: World) -> bool:
+    """Whether a person has copied a name that bears the resource's mark."""
+    return any(
+        machine.owner is None
+        and (marker := Marker.parse(machine.display_name)) is not None
+        and marker.owner == owner_tag(UID)
+        for machine in world.together.living()
+    )
+
+
 def _strip_finalizer(world: World) -> None:
     world.cluster.strip(UID, finalizer=True)
     world.wake(UID)
@@ -209,9 +239,11 @@ HAPPENINGS: dict[str, Happening] = {
     "restart": _annotate(names.RESTART_REQUESTED_AT),
     "delete": Happening(lambda world: world.delete(), _living),
     "touch": Happening(_touch, _alive),
-    "wipe status": Happening(_wipe, _alive),
-    "strip owner": Happening(_strip_note, _alive),
-    "strip finalizer": Happening(_strip_finalizer, _living),
+    "wipe status": Happening(_wipe, lambda world: _alive(world) and _recognised(world)),
+    "strip owner": Happening(_strip_note, lambda world: _alive(world) and _traces(world) > 1),
+    "strip finalizer": Happening(
+        _strip_finalizer, lambda world: _living(world) and _traces(world) > 1
+    ),
     "key K1": _key("K1"),
     "key K2": _key("K2"),
     "key K3": _key("K3"),
@@ -241,7 +273,10 @@ HAPPENINGS: dict[str, Happening] = {
     "console start": _force("STARTING"),
     "console rename": _remote(_rename),
     "console scale": _remote(_scale),
-    "console delete": _remote(lambda world, machine: world.together.remove(machine.id, world.now)),
+    "console delete": Happening(
+        _remote(lambda world, machine: world.together.remove(machine.id, world.now)).run,
+        lambda world: _recorded(world) is not None and not _copies(world),
+    ),
     "console copies name": Happening(
         lambda world: _copy_name(world, _recorded(world)),  # type: ignore[arg-type]
         lambda world: _recorded(world) is not None and _pile(world),
@@ -262,6 +297,8 @@ def end_faults(world: World) -> None:
     together = world.together
     together.down = together.limited = together.full = together.omitting = False
     together.hiding = 0
+    # One operator leads again; that two do no harm is what they were there to show.
+    del world.processes[1:]
     together.denied.clear()
     for machine in together.machines.values():
         if machine.state == "MIGRATING":
@@ -269,6 +306,7 @@ def end_faults(world: World) -> None:
     world.lag = 0.0
     world.forbidden = None
     world.deaf = False
+    world.frozen.clear()
     world.trace.append(f"{world.now:.0f} faults end")
     world.wake(UID)
 
@@ -280,8 +318,8 @@ def mend(world: World) -> None:
     end_faults(world)
     world.together.retired = False
     operation = body.status.operation
-    key = operation.credential if operation is not None else world.cluster.copies.get(UID)
-    world.cluster.key = key or "K1"
+    made = operation.credential if operation is not None else "K1"
+    world.cluster.key = world.cluster.copies.get(UID, made)
     if body.spec.suspend:
         world.edit(suspend=False)
     if body.deleting:
@@ -296,6 +334,9 @@ def mend(world: World) -> None:
         world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
     else:
         world.annotate(names.RECONCILE_REQUESTED_AT, f"t{world.now:.0f}")
+        machine = _recorded(world)
+        if machine is not None and machine.state in ("STOPPED", "ERROR"):
+            world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
 
 
 def answer_claim(world: World) -> None:
@@ -320,7 +361,7 @@ def _release(world: World) -> None:
 
 
 def finish(world: World) -> None:
-    """After faults: it settles; a person mends what is told; it is quiet; it goes without a trace."""
+    """It settles, a person mends what is told, it is quiet, and it goes without a trace."""
     end_faults(world)
     world.run(DEADLINE)
     _expect(world, world.settled(), "it has not settled")
@@ -335,11 +376,11 @@ def finish(world: World) -> None:
         world.edit(deletion_policy=None)
         world.delete()
         world.run(600.0)
-        if world.body is not None:
-            mend(world)
-            world.run(600.0)
+        for _ in range(3):
+            if world.body is not None:
+                mend(world)
+                world.run(600.0)
     _expect(world, world.body is None, "it does not go")
-    _expect(world, not world.cluster.copies or world.body is not None or True, "a key copy is left")
 
 
 def _carried_out(world: World) -> bool:
@@ -366,6 +407,8 @@ def _beyond_help(world: World) -> bool:
     """
     body = world.body
     assert body is not None
+    if world.reason() == Reason.ENDPOINT_FAILED:
+        return body.spec.state is State.STOPPED
     fixed = body.spec.hardware != HARDWARE and not _free(world)
     return world.reason() == Reason.REMOTE_MISSING or (
         fixed and world.reason() == Reason.INVALID_HARDWARE

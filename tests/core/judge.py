@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from together_operator.core.marker import owner_tag
+from together_operator.core.marker import Marker, owner_tag
 from together_operator.core.steps import Create, Delete, Start, Stop, Update
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Order
 from together_operator.resource.spec import DeletionPolicy, State
-
-from together_operator.core.marker import Marker
 
 from .cluster_model import Body
 
@@ -23,10 +21,8 @@ if TYPE_CHECKING:
     from .process_model import Thought
     from .world import World
 
-MOST_AMBIGUOUS = 3
 
-
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 (it tells what happened)
     """A promise was broken."""
 
 
@@ -38,7 +34,7 @@ class Judge:
         remote_writes: How many requests to change something were sent to Together.
         licences: Resources that a person has asked to be started since they last ran.
         granted: Endpoints that a person said belong to a resource.
-        unanswered: POSTs without a clear answer since the last word of a person.
+        deletes: The endpoints to which a DELETE was sent.
         bounded: Whether the world keeps to what the protocol assumes.
     """
 
@@ -82,9 +78,7 @@ class Judge:
         if world.forbidden is not None:
             raise Violation("A POST against the operator's guards")
 
-    def changes(
-        self, world: World, thought: Thought, step: Update | Start | Stop | Delete
-    ) -> None:
+    def changes(self, world: World, thought: Thought, step: Update | Start | Stop | Delete) -> None:
         """A PATCH or DELETE leaves: I3, I8, G3, and suspend."""
         self.remote_writes += 1
         body = thought.body
@@ -155,7 +149,8 @@ class Judge:
             raise Violation("Ready is True with work left")
         if ready.status == "True" and status.endpoint_id is None:
             raise Violation("Ready is True without an endpoint")
-        if status.state == "STARTED" or (status.applied and status.applied.state == "Started"):
+        ran = world.together.machines.get(status.endpoint_id or "")
+        if status.state == "STARTED" and ran is not None and ran.state == "STARTED":
             self.licences.discard(body.uid)
         missing = ready.reason == Reason.REMOTE_MISSING and status.endpoint_id is not None
         if missing and self.bounded:

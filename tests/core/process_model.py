@@ -56,7 +56,6 @@ from together_operator.resource.remote import (
     Endpoint,
     Listing,
     NotSent,
-    Phase,
     Refused,
     Unavailable,
 )
@@ -99,6 +98,7 @@ class Account:
     traits: dict[str, Trait] = field(default_factory=dict)
     before: frozenset[str] = frozenset()
     polled_at: float = float("-inf")
+    told: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -135,6 +135,7 @@ class Work:
 class Thought:
     """A decision that has not been acted on."""
 
+    process: str
     uid: str
     body: Body
     case: Case
@@ -149,13 +150,11 @@ class Process:
         name: For traces.
         works: What it works on, by uid.
         accounts: What it has seen, by key.
-        told: Extras that it has woken a resource for.
     """
 
     name: str
     works: dict[str, Work] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
 
     # -- thinking --------------------------------------------------------------------------------
 
@@ -180,7 +179,7 @@ class Process:
         case = self._observe(world, body, work.memory)
         work.memory = case.memory
         work.body = body
-        return Thought(uid, body, case, decide(case))
+        return Thought(self.name, uid, body, case, decide(case))
 
     def _observe(self, world: World, body: Body, memory: Memory) -> Case:
         user = None if world.cluster.key is None else world.cluster.key
@@ -568,13 +567,13 @@ class Process:
         self._read(world, account, fresh)
         tags = {owner_tag(uid): uid for uid in self.works}
         for endpoint_id, trait in account.traits.items():
-            if trait.marker is None or endpoint_id in self.told or endpoint_id in recorded:
+            if trait.marker is None or endpoint_id in account.told or endpoint_id in recorded:
                 continue
             uid = tags.get(trait.marker.owner)
             if uid is not None and self.works[uid].entry is not None:
-                self.told.add(endpoint_id)
+                account.told.add(endpoint_id)
                 self.wake(world, uid)
-        self.told &= listed
+        account.told &= listed
 
     # -- for a search ----------------------------------------------------------------------------
 
@@ -584,10 +583,9 @@ class Process:
             self.name,
             {uid: replace(work) for uid, work in self.works.items()},
             {
-                key: replace(account, traits=dict(account.traits))
+                key: replace(account, traits=dict(account.traits), told=set(account.told))
                 for key, account in self.accounts.items()
             },
-            set(self.told),
         )
 
 
@@ -608,6 +606,3 @@ def _unsynced(status: Status, wall: float) -> float:
         if condition.type is ConditionType.SYNCED and condition.status == "False":
             return max(0.0, wall - parse_time(condition.last_transition_time))
     return 0.0
-
-
-__all__ = ["CLUSTER", "Phase", "Process", "Thought", "Work"]

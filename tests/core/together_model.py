@@ -125,9 +125,11 @@ class Together:
     def next_event(self) -> float:
         """When something happens by itself."""
         times = [flight.at for flight in self.flights]
-        for machine in self.machines.values():
-            if machine.alive and machine.state in _NEXT and not self._stuck(machine):
-                times.append(machine.since + _NEXT[machine.state][1])
+        times += [
+            machine.since + _NEXT[machine.state][1]
+            for machine in self.machines.values()
+            if machine.alive and machine.state in _NEXT and not self._stuck(machine)
+        ]
         return min(times, default=float("inf"))
 
     def _stuck(self, machine: Machine) -> bool:
@@ -238,7 +240,9 @@ class Together:
             return trouble
         shown: dict[str, Summary] = {}
         for machine in self.machines.values():
-            hidden = now < machine.listed_from or (not machine.alive and now >= machine.listed_until)
+            hidden = now < machine.listed_from or (
+                not machine.alive and now >= machine.listed_until
+            )
             if not hidden and machine.project == self.projects[key]:
                 shown[machine.id] = Summary(
                     machine.id,

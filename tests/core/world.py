@@ -8,6 +8,7 @@ deterministic and can be cloned, so a test may play scripts to it as well as sea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from together_operator.core.marker import owner_tag
 from together_operator.core.steps import (
@@ -35,7 +36,7 @@ from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Bounds, Order
 from together_operator.resource.spec import SecretKeyRef, Spec, State
-from together_operator.resource.status import Condition
+from together_operator.resource.status import Condition, Status
 
 from .cluster_model import Body, Cluster
 from .judge import Judge, Violation
@@ -99,6 +100,7 @@ class World:
         forbidden: Why the operator's guards forbid to buy, if they do.
         lag: For how long LISTs do not show what is made now.
         deaf: Whether watch events are lost for the moment.
+        frozen: Names of processes that are stopped (SIGSTOP) and take no step.
         trace: What happened, for a failure's message.
     """
 
@@ -111,6 +113,7 @@ class World:
     forbidden: str | None = None
     lag: float = 0.0
     deaf: bool = False
+    frozen: set[str] = field(default_factory=set)
     nonces: int = 0
     turns: int = 0
     steps: int = 0
@@ -146,7 +149,6 @@ class World:
         self.trace.append(f"{self.now:.0f} {process.name} killed")
         process.works.clear()
         process.accounts.clear()
-        process.told.clear()
         for uid in self.cluster.bodies:
             process.wake(self, uid)
 
@@ -156,7 +158,7 @@ class World:
             (process, uid)
             for process in self.processes
             for uid, work in process.works.items()
-            if work.ready
+            if work.ready and process.name not in self.frozen
         ]
 
     def labels(self, thought: Thought) -> tuple[str, ...]:
@@ -229,9 +231,32 @@ class World:
             self.pass_time(min(self._next(), end) - self.now)
             self.work()
 
+    def meet(self, kind: type[Step], label: str = "ok", within: float = 4000.0) -> Thought:
+        """Go on until the next step of a kind, and have it turn out in a certain way."""
+        thought = self.reach(kind, within)
+        process = next(p for p in self.processes if p.name == thought.process)
+        self.act(process, thought, label)
+        return thought
+
+    def reach(self, kind: type[Step], within: float = 4000.0) -> Thought:
+        """Go on until a step of a kind has been decided on, and do not take it."""
+        end = self.now + within
+        while self.now <= end:
+            for process, uid in self.ready():
+                thought = process.think(self, uid)
+                if thought is None:
+                    continue
+                if isinstance(thought.decision.step, kind):
+                    return thought
+                self.act(process, thought)
+            if not self.ready():
+                self.pass_time(self._next() - self.now)
+        last = "\n".join(self.trace[-20:])
+        raise AssertionError(f"There was no {kind.__name__} within {within:.0f} s\n{last}")
+
     # -- people ----------------------------------------------------------------------------------
 
-    def edit(self, uid: str = UID, **spec: object) -> None:
+    def edit(self, uid: str = UID, **spec: Any) -> None:
         """A person changes the spec."""
         before = self.cluster.bodies[uid].spec
         self.trace.append(f"{self.now:.0f} edit {spec}")
@@ -261,11 +286,30 @@ class World:
         self.cluster.wipe_status(uid)
         self.wake(uid)
 
-    def by_hand(self, display_name: str, **wishes: object) -> Machine:
+    def by_hand(self, display_name: str) -> Machine:
         """A person makes an endpoint in the console."""
         order = Order(MODEL, HARDWARE, Bounds(1, 1), display_name, True, 0, None, None)
-        project = str(wishes.get("project", "red"))
-        return self.together.make(order, project, self.now, by_hand=True)
+        return self.together.make(order, "red", self.now, by_hand=True)
+
+    def restore(self, uid: str, *, notes: bool, status: bool) -> None:
+        """A backup of the resource is put back under another name, with what it kept."""
+        old = self.cluster.bodies[UID]
+        self.cluster.add(
+            "copy",
+            uid,
+            old.spec,
+            self.now,
+            annotations=dict(old.annotations) if notes else {},
+            finalizers=old.finalizers if notes else frozenset(),
+            raw_status=old.raw_status if status else {},
+            status=old.status if status else Status(),
+        )
+        self.wake(uid)
+
+    def lose(self, uid: str = UID) -> None:
+        """The resource is gone without having been deleted; its endpoint lives on."""
+        del self.cluster.bodies[uid]
+        self.wake(uid)
 
     # -- what one sees ---------------------------------------------------------------------------
 
@@ -294,7 +338,7 @@ class World:
             return True
         if not body.status.conditions:
             return False
-        if self.reason(uid) in (Reason.SUSPENDED, Reason.DELETION_SUSPENDED):
+        if body.spec.suspend:
             return True
         return "True" in (
             self.condition(ConditionType.READY, uid).status,
