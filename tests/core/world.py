@@ -36,7 +36,7 @@ from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Bounds, Order
 from together_operator.resource.spec import SecretKeyRef, Spec, State
-from together_operator.resource.status import Condition, Status
+from together_operator.resource.status import Condition, Operation, Status
 
 from .cluster_model import Body, Cluster
 from .judge import Judge, Violation
@@ -317,6 +317,27 @@ class World:
     def body(self) -> Body | None:
         """The resource."""
         return self.cluster.get(UID)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the resource is gone."""
+        return UID not in self.cluster.bodies
+
+    @property
+    def status(self) -> Status:
+        """The status of the resource."""
+        return self.cluster.bodies[UID].status
+
+    @property
+    def operation(self) -> Operation:
+        """The create record of the resource."""
+        operation = self.status.operation
+        assert operation is not None
+        return operation
+
+    def conditions(self, uid: str = UID) -> dict[str, str]:
+        """Every condition of the resource: True, False or Unknown by type."""
+        return {c.type.value: c.status for c in self.cluster.bodies[uid].status.conditions}
 
     def condition(self, kind: ConditionType = ConditionType.READY, uid: str = UID) -> Condition:
         """One condition of the resource."""
