@@ -110,6 +110,7 @@ class Stage:
             self.roster,
             cast("Recorder", self.told),
             self.metrics,
+            self._enqueue,
             60.0,
             self.stopping.is_set,
         )

@@ -144,6 +144,18 @@ def test_what_fails_for_one_resource_ends_no_worker_and_is_tried_again() -> None
     virtually(scene())
 
 
+def test_an_api_server_that_asks_for_a_day_is_asked_again_in_minutes() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.fail["get_secret"] = [KubeUnavailable("busy", 86400.0)]
+        stage.kube.apply()
+        async with stage.running():
+            stage.operator.enqueue(ML, "create")
+            await stage.until("Serving", within=310)
+
+    virtually(scene())
+
+
 def test_one_resource_that_hangs_delays_no_other() -> None:
     async def scene() -> None:
         stage = Stage(workers=2)

@@ -436,6 +436,21 @@ def test_after_its_time_a_tombstone_licenses_nothing() -> None:
     virtually(scene())
 
 
+def test_a_resource_that_is_not_gone_yet_sees_to_its_own() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        resource = TogetherEndpoint.parse(stage.kube.endpoints[ML])
+        grave = Tombstone(cluster_tag("cluster"), owner_tag(resource.uid), ("late",), wall() + 3600)
+        await stage.keys.entomb(resource, grave, None)
+        stage.together.put("late", Marker.of("cluster", resource.uid, "late").write("x"))
+        for _ in range(3):
+            await stage.poller.poll(next(iter(stage.accounts)))
+        assert stage.together.calls["delete"] == 0
+
+    virtually(scene())
+
+
 def restart(stage: Stage) -> Stage:
     """Another process in the same world."""
     again = Stage()

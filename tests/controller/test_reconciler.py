@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 
 import pytest
 
@@ -18,6 +19,7 @@ from together_operator.controller.kube_errors import (
 )
 from together_operator.controller.reconciler import Unsettled
 from together_operator.core.marker import Marker
+from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Refused
 
@@ -431,6 +433,47 @@ def test_a_secret_that_comes_later_is_found_within_a_minute() -> None:
             assert stage.kube.condition(ML, "Stalled")["status"] == "True"
             stage.kube.give_key("key-one")
             await stage.until("Serving", within=90)
+
+    virtually(scene())
+
+
+# -- applications ------------------------------------------------------------------------------
+
+
+def test_a_configmap_that_somebody_else_made_meanwhile_is_not_told_as_ours() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.kube.apply(connection={"configMapName": "connection"})
+
+        async def theirs() -> None:
+            stage.kube.before.clear()
+            body = {"metadata": {"namespace": "ml", "name": "connection"}, "data": {}}
+            await stage.kube.create_configmap(body)
+
+        stage.kube.before["create_configmap"] = theirs
+        await stage.reconcile()
+        assert stage.ready == "ConnectionConflict"
+        assert "ConnectionPublished" not in stage.told.reasons()
+
+    virtually(scene())
+
+
+def test_who_had_to_leave_an_endpoint_to_another_is_woken_when_that_one_is_gone() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving(deletionPolicy="Retain")
+        second = stage.kube.apply("second")
+        status = copy.deepcopy(stage.kube.status(ML))
+        uid = stage.kube.endpoints[second]["metadata"]["uid"]
+        status["operation"]["uid"] = uid
+        stage.kube.endpoints[second]["status"] = status
+        stage.kube.endpoints[second]["metadata"]["finalizers"] = [names.FINALIZER]
+        async with stage.running():
+            stage.operator.enqueue(second, "update")
+            await stage.until("EndpointConflict", second)
+            stage.kube.delete(ML)
+            stage.operator.enqueue(ML, "delete")
+            await stage.until("Serving", second, within=60)
 
     virtually(scene())
 

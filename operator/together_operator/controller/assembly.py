@@ -109,7 +109,7 @@ async def assembled(
         stack.callback(telling.cancel)
         stack.push_async_callback(recorder.drain, _EVENT_SECONDS)
         reconciler = Reconciler(
-            effects, observer, roster, recorder, metrics,
+            effects, observer, roster, recorder, metrics, enqueue,
             KEY_PAUSE_SECONDS / scale, stopping.is_set,
         )  # fmt: skip
         await resync.fill()

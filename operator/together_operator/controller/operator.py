@@ -29,12 +29,15 @@ _RECORD_SECONDS = 30.0
 """What a shutdown allows for writing down Together's answer, beyond the request itself."""
 _OWED_PAUSE = 1.0
 """Seconds between the tries to do so."""
+_LONGEST_ASKED = 300.0
+"""Seconds that the API server may ask to wait; a slip of its must not silence a resource."""
 _SHORTEST_PAUSE = 0.05
 """Seconds between two looks at a resource at which nothing happens."""
 
 LANES = {
     "poll": Lane.REMOTE,
     "extra": Lane.REMOTE,
+    "rival": Lane.REMOTE,
     "reachable": Lane.REMOTE,
     "unreachable": Lane.REMOTE,
     "resync": Lane.RESYNC,
@@ -115,8 +118,8 @@ class Operator:
             after = await self.reconciler.reconcile(work.key, work.triggers)
         except KubeError as error:
             result = "kubernetes"
-            wait = error.retry_after if isinstance(error, KubeUnavailable) else None
-            pause = self.queue.retry(work.key, at_least=wait or 0.0)
+            asked = error.retry_after if isinstance(error, KubeUnavailable) else 0.0
+            pause = self.queue.retry(work.key, at_least=min(asked, _LONGEST_ASKED))
             log.warning("%s; trying again in %.0f s", error, pause)
         except Unsettled as error:
             result = "unsettled"

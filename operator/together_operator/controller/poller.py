@@ -257,6 +257,8 @@ class Poller:
                 continue
             if grave.expires <= now or grave.cluster != account.cluster:
                 continue
+            if self.roster.owner(grave.owner) is not None:
+                continue  # it is not gone yet, and sees to its own
             for found in account.marked(grave.owner):
                 if found.nonce in grave.nonces:
                     await self._bury(account, rhythm, found, copy.uid)

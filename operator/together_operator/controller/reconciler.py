@@ -95,6 +95,7 @@ class Reconciler:
         roster: Which resources there are.
         recorder: Writes events.
         metrics: Counts.
+        enqueue: Has another resource worked on.
         key_pause: Seconds until a missing key is looked for again.
         stopping: Whether the operator is shutting down.
     """
@@ -104,6 +105,7 @@ class Reconciler:
     roster: Roster
     recorder: Recorder
     metrics: Metrics
+    enqueue: Callable[[Key, str], None]
     key_pause: float
     stopping: Callable[[], bool]
     _known: dict[Key, _Known] = field(default_factory=dict)
@@ -186,8 +188,12 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._known.pop(key, None)
-        self.roster.remove(key)
+        entry = self.roster.remove(key)
         self.metrics.resource_gone(*key)
+        if entry is not None and entry.endpoint_id is not None:
+            # Whoever had to leave the endpoint to this resource need not any more.
+            for rival in self.roster.holders(entry.endpoint_id):
+                self.enqueue(rival.key, "rival")
 
     # -- one step --------------------------------------------------------------------------------
 

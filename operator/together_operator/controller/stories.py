@@ -73,7 +73,7 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
             return Story("DeleteRequested", f"Together acknowledged deleting {step.endpoint_id}")
         case KeepKey(), _ if case.observed.keys.held is not None:
             return Story("KeyChanged", "The new key is in use")
-        case Publish(), _:
+        case Publish(), True:
             return Story("ConnectionPublished", "The ConfigMap for applications is up to date")
         case Record(status=status), _ if decision.situation.reason is Reason.CLAIMING:
             warning = status.operation is not None and bool(status.operation.removing)
