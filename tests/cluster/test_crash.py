@@ -11,8 +11,9 @@ import time
 
 import pytest
 
+from tests.support.contract import conditions
 from tests.support.judge import Judge
-from tests.support.operator import OperatorProcess, manifest
+from tests.support.operator import Object, OperatorProcess, manifest
 from tests.support.team import Team
 
 KILLS = 10
@@ -111,6 +112,30 @@ def test_the_record_is_lost(operator: OperatorProcess, team: Team) -> None:
     assert found["status"]["endpointID"] == made
     assert len(judge.posts()) == 1
     judge.one(made)
+
+
+def test_restarted_while_together_is_away(operator: OperatorProcess, team: Team) -> None:
+    """What nobody can see just now is told as it was."""
+    team.apply(manifest())
+    before, probes = team.until("mixtral", "Serving"), team.probes()
+    operator.kill()
+    team.together.arm({"fault": "status", "status": 503, "times": -1})
+    operator.start()
+    team.awaits("mixtral", "it is out of sync", lambda it: condition(it, "Synced") == "False")
+    team.together.clear_faults()
+    team.awaits("mixtral", "it is in sync", lambda it: condition(it, "Synced") == "True")
+    for version in team.history(after=before):
+        assert condition(version, "Ready") == "True"
+        assert condition(version, "Available") == "True"
+        for field in ("replicas", "state", "endpointID", "inference"):
+            assert version["status"][field] == before["status"][field]
+    assert team.patches() == []
+    assert team.probes() == probes
+
+
+def condition(found: Object, kind: str) -> str:
+    """The status of a condition."""
+    return str(conditions(found)[kind]["status"])
 
 
 @pytest.mark.timeout(400)
