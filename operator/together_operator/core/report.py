@@ -181,8 +181,16 @@ def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, obj
         ),
         "replicas": replicas,
         "ready_replicas": endpoint.ready_replicas,
-        "inference": Inference(base_url=inference_url, model=endpoint.name),
+        "inference": _inference(case, endpoint, inference_url),
     }
+
+
+def _inference(case: Case, endpoint: Endpoint, url: str) -> Inference | None:
+    """How to call it; without a key at hand the URL is not known, and what is known stays."""
+    if not url:
+        return case.status.inference
+    # Together's words as they are: the status leaves out what it cannot hold.
+    return Inference.model_construct(base_url=url, model=endpoint.name)
 
 
 def _requests(case: Case, step: Step) -> dict[str, object]:
