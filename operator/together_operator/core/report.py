@@ -164,6 +164,7 @@ def report(
 
 
 def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, object]:
+    """Together's words as they are, unchecked: the status leaves out what it cannot hold."""
     known = case.status
     running = endpoint.phase is Phase.STARTED and not case.gone(endpoint.id)
     replicas = endpoint.bounds.min if running else 0
@@ -176,7 +177,7 @@ def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, obj
         "owner": endpoint.owner or known.owner,
         "created_at": format_time(endpoint.created_at) if endpoint.created_at else known.created_at,
         "state": endpoint.state,
-        "autoscaling": StatusAutoscaling(
+        "autoscaling": StatusAutoscaling.model_construct(
             min_replicas=endpoint.bounds.min, max_replicas=endpoint.bounds.max
         ),
         "replicas": replicas,
@@ -189,7 +190,6 @@ def _inference(case: Case, endpoint: Endpoint, url: str) -> Inference | None:
     """How to call it; without a key at hand the URL is not known, and what is known stays."""
     if not url:
         return case.status.inference
-    # Together's words as they are: the status leaves out what it cannot hold.
     return Inference.model_construct(base_url=url, model=endpoint.name)
 
 
