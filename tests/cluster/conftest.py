@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,19 @@ from tests.support.operator import OperatorProcess, running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 from together_operator.resource.names import GROUP, PLURAL
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember whether a test failed, for whoever can explain it."""
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -66,12 +79,16 @@ def _free(operator: OperatorProcess) -> list[Team]:
 
 
 @pytest.fixture
-def team(operator: OperatorProcess, _free: list[Team]) -> Iterator[Team]:
+def team(
+    request: pytest.FixtureRequest, operator: OperatorProcess, _free: list[Team]
+) -> Iterator[Team]:
     """A namespace with a key of its own, on the module's operator; Together as it was."""
     mine = _free.pop()
     mine.secret(mine.key)
     before = mine.together.assumptions()
     yield mine
+    if request.node.stash.get(_FAILED, False):
+        mine.explain()
     mine.together.profile("classic")
     mine.together.assume(**before)
     mine.cleared()

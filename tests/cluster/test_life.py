@@ -6,6 +6,7 @@ events tell of it, which requests reached Together, and how much the operator as
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -308,3 +309,70 @@ def test_several_at_once_get_one_endpoint_each(team: Team) -> None:
     spent = team.lists()[before:]
     seconds = spent[-1]["at"] - spent[0]["at"]
     assert len(spent) <= seconds / 0.2 + 4
+
+
+def test_another_process_takes_over_without_a_word(team: Team) -> None:
+    team.apply(manifest())
+    serving = team.until("mixtral", "Serving")
+    asked = [r for r in team.requests() if r["method"] != "GET"]
+    team.operator.stop()
+    team.operator.start()
+    team.polled(3)
+    assert team.history(after=serving) == []
+    assert [r for r in team.requests() if r["method"] != "GET"] == asked
+    # It is as attentive as the former one.
+    team.spec("mixtral", displayName="Seen by the second")
+    team.until("mixtral", "Serving")
+    assert team.endpoint()["display_name"].startswith("Seen by the second tep-")
+
+
+def test_what_is_the_persons_stays_the_persons(team: Team) -> None:
+    document = manifest(displayName="Mine")
+    document["metadata"]["labels"] = {"team": "mine"}
+    team.apply(document)
+    serving = team.until("mixtral", "Serving")
+    assert serving["spec"] == team.history()[0]["spec"]
+    assert serving["metadata"]["labels"] == {"team": "mine"}
+    text = team.kubectl("get", "tep", "mixtral", "-o", "json", "--show-managed-fields")
+    for entry in json.loads(text)["metadata"]["managedFields"]:
+        if entry["manager"].startswith("kubectl"):
+            continue
+        assert "f:spec" not in entry["fieldsV1"], entry
+        assert "f:labels" not in entry["fieldsV1"].get("f:metadata", {}), entry
+
+
+def test_metrics_tell_what_runs_and_what_it_costs(team: Team) -> None:
+    team.apply(manifest(autoscaling={"minReplicas": 2}))
+    team.until("mixtral", "Serving")
+    mine = f'namespace="{team.name}"'
+
+    def shows(series: str, value: float) -> bool:
+        return f"{series} {value}" in team.operator.metrics()
+
+    eventually(
+        "it is counted",
+        lambda: shows(f'together_operator_resources{{{mine},reason="Serving"}}', 1.0),
+        within=10,
+    )
+    assert shows(f"together_operator_price_per_hour_usd{{{mine}}}", 21.6)
+    team.spec("mixtral", state="Stopped")
+    team.until("mixtral", "Stopped")
+    eventually(
+        "it costs nothing",
+        lambda: shows(f"together_operator_price_per_hour_usd{{{mine}}}", 0.0),
+        within=10,
+    )
+    team.delete()
+    team.gone()
+    eventually("nothing is left", lambda: mine not in team.operator.metrics(), within=10)
+
+
+def test_the_longest_names_that_kubernetes_has(team: Team) -> None:
+    name = "-".join(["a" * 62] * 4)[:252] + "z"
+    team.apply(manifest(name))
+    serving = team.until(name, "Serving")
+    assert len(serving["status"]["displayName"]) <= 63
+    assert team.until_told("EndpointCreated", name)
+    team.delete(name)
+    team.gone(name)
+    assert team.live() == []

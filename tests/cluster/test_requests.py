@@ -52,3 +52,25 @@ def test_a_request_to_start_what_runs_is_handled_by_its_running(team: Team) -> N
     team.until("mixtral", "StoppedRemotely")
     team.polled(2)
     assert team.patches() == []
+
+
+def test_a_request_of_any_length_is_handled_once(team: Team) -> None:
+    long = "again " * 100
+    team.apply(manifest(hardware="2x_no_such_thing"))
+    refused = team.until("mixtral", "InvalidHardware")
+    team.annotate("mixtral", "reconcile-requested-at", long)
+    team.annotate("mixtral", "restart-requested-at", long)
+    team.awaits("mixtral", "handled", lambda it: "lastHandledReconcileAt" in it["status"])
+    assert refused["status"]["operation"]["phase"] == "Refused"
+    team.polled(3)
+    assert len(team.posts()) == 2, "each request is worth one more order"
+    team.spec("mixtral", hardware="2x_nvidia_h100_80gb_sxm")
+    team.until("mixtral", "Serving")
+
+    # A start is asked for once, whichever process is asked.
+    team.together.force(team.endpoint()["id"], state="STOPPED")
+    team.until("mixtral", "StoppedRemotely")
+    team.operator.stop()
+    team.operator.start()
+    team.polled(2)
+    assert team.patches() == []

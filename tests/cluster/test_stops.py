@@ -264,3 +264,21 @@ def test_who_stopped_it_is_told_by_the_timeout(team: Team, minutes: int) -> None
     team.together.force(team.endpoint()["id"], state="STOPPED")
     team.until("mixtral", "IdleStopped" if minutes else "StoppedRemotely")
     assert team.patches() == []
+
+
+def test_an_idle_stop_is_for_good_where_v1_is_closed(team: Team) -> None:
+    idle_stopped(team)
+    team.together.profile("retired")
+    team.annotate("mixtral", "restart-requested-at", "now")
+    closed = team.until("mixtral", "V1Closed")
+    assert_row(
+        closed, "V1Closed",
+        ready=False, available=False, reconciling=False, stalled=True, synced=True,
+    )  # fmt: skip
+    assert "closed" in conditions(closed)["Stalled"]["message"]
+    team.polled(3)
+    team.operator.stop()
+    team.operator.start()
+    team.polled(2)
+    assert starts(team) == [{"state": "STARTED"}]
+    assert team.endpoint()["state"] == "STOPPED"

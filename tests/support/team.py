@@ -126,6 +126,17 @@ class Team(Namespace):
         )
         return found[0]
 
+    def explain(self) -> None:
+        """Print what a person would want to see after a failure."""
+        print(f"=== what the operator logged of {self.name}, the end of it")
+        for line in self.operator.lines():
+            if line.get("namespace") == self.name or line.get("level") in ("warning", "error"):
+                print(line["timestamp"], line["level"], line.get("name", ""), line["message"][:300])
+        print("=== what reached Together, the end of it")
+        for request in self.requests()[-40:]:
+            body = json.dumps(request["body"]) if request["body"] else ""
+            print(request["at"], request["method"], request["path"], request["status"], body[:200])
+
     def cleared(self) -> None:
         """Make an end: Together is well again, and the team's resources may go."""
         self.together.clear_faults()
