@@ -161,6 +161,14 @@ class Stage:
         """Its message."""
         return str(self.kube.condition(ML)["message"])
 
+    def restarted(self) -> Stage:
+        """Another process in the same world."""
+        again = Stage()
+        again.kube.endpoints, again.kube.secrets = self.kube.endpoints, self.kube.secrets
+        again.kube._version = self.kube._version
+        again.drivers = self.drivers
+        return again
+
     async def fill(self) -> None:
         """Learn what there is, as a process does at its start."""
         await self.resync.fill()

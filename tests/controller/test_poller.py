@@ -399,7 +399,7 @@ def test_what_comes_to_life_after_its_resource_has_gone_is_deleted(restarted: bo
         del stage.kube.endpoints[key]
         stage.together.endpoints.clear()
         if restarted:
-            stage = restart(stage)
+            stage = stage.restarted()
             await stage.fill()
         else:
             await stage.reconcile(key, "delete")
@@ -449,15 +449,6 @@ def test_a_resource_that_is_not_gone_yet_sees_to_its_own() -> None:
         assert stage.together.calls["delete"] == 0
 
     virtually(scene())
-
-
-def restart(stage: Stage) -> Stage:
-    """Another process in the same world."""
-    again = Stage()
-    again.kube.endpoints = stage.kube.endpoints
-    again.kube.secrets = stage.kube.secrets
-    again.drivers["key-one"] = stage.together
-    return again
 
 
 def test_nothing_is_remembered_of_keys_that_are_gone() -> None:

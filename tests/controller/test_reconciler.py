@@ -379,6 +379,29 @@ def test_an_answer_is_recorded_whatever_became_of_the_spec_meanwhile() -> None:
     virtually(scene())
 
 
+def test_a_status_whose_times_are_none_is_put_right() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving()
+        status = stage.kube.status(ML)
+        for condition in status["conditions"]:
+            condition["lastTransitionTime"] = "long ago"
+            condition["status"] = "False"
+        status["operation"]["date"] = "never"
+        status["price"]["perReplicaHour"] = "a lot"
+        again = stage.restarted()
+        await again.fill()
+        await again.reconcile()
+        assert again.ready == "Serving"
+        again.kube.delete(ML)
+        async with again.running():
+            again.operator.enqueue(ML, "delete")
+            await again.until_gone()
+        assert stage.together.endpoints == {}
+
+    virtually(scene())
+
+
 # -- keys --------------------------------------------------------------------------------------
 
 

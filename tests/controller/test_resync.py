@@ -175,9 +175,7 @@ def test_a_process_knows_every_resource_before_it_decides_anything() -> None:
             await stage.serving(f"r{number}")
         await stage.serving("odd")
         stage.kube.apply("odd", shards=3)
-        again = Stage()
-        again.kube.endpoints, again.kube.secrets = stage.kube.endpoints, stage.kube.secrets
-        again.drivers["key-one"] = stage.together
+        again = stage.restarted()
         await again.fill()
         assert len(again.roster) == 6
         assert set(again.roster.recorded()) == set(stage.together.endpoints)

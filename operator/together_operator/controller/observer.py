@@ -157,7 +157,11 @@ class Observer:
     def _unsynced(self, resource: TogetherEndpoint) -> float:
         for condition in resource.status.conditions:
             if condition.type is ConditionType.SYNCED and condition.status == "False":
-                return max(0.0, self.clocks.wall() - parse_time(condition.last_transition_time))
+                try:
+                    since = parse_time(condition.last_transition_time)
+                except ValueError:
+                    return 0.0  # no time that anybody could have written as one
+                return max(0.0, self.clocks.wall() - since)
         return 0.0
 
 

@@ -12,7 +12,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from together_operator.controller import connection, stories
@@ -333,9 +333,9 @@ class Reconciler:
         endpoint = case.endpoint
         cost = Decimal(0)
         if price and bounds and endpoint and endpoint.phase is Phase.STARTED:
-            cost = Decimal(price.per_replica_hour) * (
-                endpoint.ready_replicas or bounds.min_replicas
-            )
+            replicas = endpoint.ready_replicas or bounds.min_replicas
+            with contextlib.suppress(InvalidOperation):  # whatever a status may hold
+                cost = Decimal(price.per_replica_hour) * replicas
         self.metrics.resource(
             resource.namespace, resource.name, decision.situation.reason.value, cost
         )
