@@ -49,10 +49,10 @@ def test_a_deletion_waits_for_what_may_yet_come() -> None:
     world.meet(Create, "late")
     world.delete()
     world.run(world.timing.late - 1)
-    assert not world.gone
+    assert not world.gone()
     assert world.mine() == []
     world.run(600)
-    assert world.gone
+    assert world.gone()
     assert world.judge.deletes == ["endpoint-1"]
     assert world.together.living() == []
 
@@ -178,7 +178,7 @@ def test_a_name_that_a_person_copied_is_no_licence_to_delete() -> None:
     assert set(world.judge.deletes) == {recorded}
     world.annotate(names.RELEASE, copy.id)
     world.run(120)
-    assert world.gone
+    assert world.gone()
     assert copy.alive
 
 
@@ -192,9 +192,9 @@ def test_two_quick_empty_lists_do_not_prove_that_it_is_gone() -> None:
     # The DELETE is lost on its way, and the endpoint is not listed yet.
     world.meet(Delete, "nothing")
     world.run(30)
-    assert not world.gone
+    assert not world.gone()
     world.run(600)
-    assert world.gone
+    assert world.gone()
     assert world.together.living() == []
 
 
@@ -224,7 +224,7 @@ def test_the_finalizer_comes_before_the_record_and_both_before_the_post() -> Non
     assert seen == ["List", "KeepKey", "Prepare", "Record", "Create"]
     world.delete()
     world.run(600)
-    assert world.gone
+    assert world.gone()
     assert world.together.living() == []
 
 

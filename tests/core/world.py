@@ -318,7 +318,6 @@ class World:
         """The resource."""
         return self.cluster.get(UID)
 
-    @property
     def gone(self) -> bool:
         """Whether the resource is gone."""
         return UID not in self.cluster.bodies
