@@ -218,7 +218,7 @@ def test_the_finalizer_comes_before_the_record_and_both_before_the_post() -> Non
     world = World.with_resource()
     seen = []
     while not world.mine():
-        thought = world.reach(object)  # type: ignore[arg-type]
+        thought = world.reach(object)
         seen.append(type(thought.decision.step).__name__)
         world.act(world.processes[0], thought)
     assert seen == ["List", "KeepKey", "Prepare", "Record", "Create"]

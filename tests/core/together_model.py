@@ -100,6 +100,7 @@ class Together:
         retired: Whether create and start are closed.
         omitting: Whether the next LIST is a bad one, without anything in it.
         hiding: How many of the next GETs say 404, whatever is there.
+        forgetful: Whether display names do not come back as they were sent.
         skew: Seconds by which its clock is ahead of Kubernetes'.
         unlist: Seconds for which a LIST still shows what has been deleted.
     """
@@ -114,6 +115,7 @@ class Together:
     retired: bool = False
     omitting: bool = False
     hiding: int = 0
+    forgetful: bool = False
     skew: float = 0.0
     unlist: float = 0.0
     machines: dict[str, Machine] = field(default_factory=dict)
@@ -272,7 +274,7 @@ class Together:
         return Endpoint(
             id=machine.id,
             name=f"acme/{machine.model}-{machine.id[9:]}",
-            display_name=machine.display_name,
+            display_name="" if self.forgetful else machine.display_name,
             model=machine.model,
             hardware=machine.hardware,
             owner="acme",

@@ -80,6 +80,10 @@ _LABELS: dict[type[Step], tuple[str, ...]] = {
 """In which ways each step can turn out; the first is the good one."""
 
 
+Kind = type[Any] | tuple[type[Any], ...]
+"""A kind of step, or several."""
+
+
 def a_spec(**wishes: object) -> Spec:
     """What a person asks for, unless said otherwise."""
     plain: dict[str, object] = {
@@ -98,6 +102,8 @@ class World:
         now: Monotonic seconds, the same for every process of this machine.
         timing: The waits in force.
         forbidden: Why the operator's guards forbid to buy, if they do.
+        markers_lost: Whether names are known not to come back as they were sent.
+        creates_stopped: Whether a create leaves the endpoint stopped, as on v2.
         lag: For how long LISTs do not show what is made now.
         deaf: Whether watch events are lost for the moment.
         frozen: Names of processes that are stopped (SIGSTOP) and take no step.
@@ -111,6 +117,8 @@ class World:
     judge: Judge = field(default_factory=Judge)
     processes: list[Process] = field(default_factory=lambda: [Process("a")])
     forbidden: str | None = None
+    markers_lost: bool = False
+    creates_stopped: bool = False
     lag: float = 0.0
     deaf: bool = False
     frozen: set[str] = field(default_factory=set)
@@ -123,7 +131,9 @@ class World:
     def with_resource(cls, **wishes: object) -> World:
         """A world in which somebody has just applied a resource."""
         world = cls()
-        world.cluster.add("mixtral", UID, a_spec(**wishes), world.now)
+        body = world.cluster.add("mixtral", UID, a_spec(**wishes), world.now)
+        if body.spec.state is State.STARTED:
+            world.judge.licences.add(UID)
         world.wake(UID)
         return world
 
@@ -231,14 +241,14 @@ class World:
             self.pass_time(min(self._next(), end) - self.now)
             self.work()
 
-    def meet(self, kind: type[Step], label: str = "ok", within: float = 4000.0) -> Thought:
+    def meet(self, kind: Kind, label: str = "ok", within: float = 4000.0) -> Thought:
         """Go on until the next step of a kind, and have it turn out in a certain way."""
         thought = self.reach(kind, within)
         process = next(p for p in self.processes if p.name == thought.process)
         self.act(process, thought, label)
         return thought
 
-    def reach(self, kind: type[Step], within: float = 4000.0) -> Thought:
+    def reach(self, kind: Kind, within: float = 4000.0) -> Thought:
         """Go on until a step of a kind has been decided on, and do not take it."""
         end = self.now + within
         while self.now <= end:
@@ -252,7 +262,7 @@ class World:
             if not self.ready():
                 self.pass_time(self._next() - self.now)
         last = "\n".join(self.trace[-20:])
-        raise AssertionError(f"There was no {kind.__name__} within {within:.0f} s\n{last}")
+        raise AssertionError(f"There was no {kind} within {within:.0f} s\n{last}")
 
     # -- people ----------------------------------------------------------------------------------
 

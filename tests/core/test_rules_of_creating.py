@@ -1,0 +1,394 @@
+"""The rules of creating exactly once, 1 to 9: from nothing to a recorded endpoint."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from together_operator.core.marker import NAME_LIMIT, Marker
+from together_operator.core.steps import (
+    Create,
+    KeepKey,
+    List,
+    Look,
+    Prepare,
+    Record,
+    Wait,
+)
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Order
+from together_operator.resource.status import OperationPhase
+
+from .world import UID, World
+
+
+def serving() -> World:
+    """A world in which the endpoint serves."""
+    world = World.with_resource()
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    return world
+
+
+def order_of(world: World, label: str = "nothing") -> Order:
+    """Go on to a POST that turns out in a certain way; what it asked for."""
+    step = world.meet(Create, label).decision.step
+    assert isinstance(step, Create)
+    return step.order
+
+
+# -- 1: the order ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("killed_at", [List, KeepKey, Prepare, Record, Create])
+@pytest.mark.parametrize("label", ["kill", "kill-after"])
+def test_rule_1_a_crash_at_any_step_leaves_what_the_next_process_needs(
+    killed_at: type[List], label: str
+) -> None:
+    world = World.with_resource()
+    world.meet(killed_at, "kill" if killed_at is List else label)
+    world.run(1000)
+    assert world.reason() == Reason.SERVING
+    assert len(world.mine()) == 1
+    assert world.judge.creates <= 2
+
+
+@pytest.mark.parametrize("killed_at", [List, KeepKey, Prepare, Record, Create])
+def test_rule_1_a_deletion_after_a_crash_at_any_step_leaves_nothing(killed_at: type[List]) -> None:
+    world = World.with_resource()
+    world.meet(killed_at, "kill" if killed_at is List else "kill-after")
+    world.delete()
+    world.run(1000)
+    assert world.gone()
+    assert world.together.living() == []
+    assert world.cluster.copies.keys() <= {UID}
+
+
+def test_rule_1_every_write_carries_a_precondition() -> None:
+    world = World.with_resource()
+    for kind in (Prepare, Record, Record):
+        world.meet(kind, "conflict")
+    world.run(1000)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+def test_rule_1_a_key_that_sees_nothing_leaves_no_finalizer() -> None:
+    world = World.with_resource()
+    world.together.denied.add("K1")
+    world.run(1000)
+    assert world.body is not None
+    assert not world.body.held
+    assert world.cluster.copies == {}
+    world.delete()
+    assert world.gone()
+
+
+# -- 2: the marker ---------------------------------------------------------------------------------
+
+
+def test_rule_2_every_name_that_is_sent_carries_the_marker() -> None:
+    world = serving()
+    sent = world.mine()[0].display_name
+    assert Marker.parse(sent) is not None
+    world.edit(display_name="x" * 63)
+    world.run(60)
+    renamed = world.mine()[0].display_name
+    assert Marker.parse(renamed) == Marker.parse(sent)
+    assert len(renamed) == NAME_LIMIT
+
+
+def test_rule_2_without_markers_an_unclear_create_is_never_repeated() -> None:
+    world = World.with_resource()
+    world.markers_lost = True
+    world.meet(Create, "nothing")
+    world.run(4000)
+    assert world.reason() == Reason.MARKERS_LOST
+    assert world.conditions()["Stalled"] == "True"
+    assert names.CLAIM in world.condition().message
+    assert world.judge.creates == 1
+
+
+def test_rule_2_an_endpoint_that_comes_back_without_its_marker_is_recorded() -> None:
+    world = World.with_resource()
+    world.together.forgetful = True
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    assert world.operation.markers_lost is True
+    assert world.judge.remote_writes == 1
+
+
+# -- 3: the record ---------------------------------------------------------------------------------
+
+
+def test_rule_3_the_record_tells_of_the_attempt_before_the_post() -> None:
+    world = World.with_resource()
+    thought = world.reach(Create)
+    step, record = thought.decision.step, world.operation
+    assert isinstance(step, Create)
+    assert (record.phase, record.uid, record.credential) == (OperationPhase.OPEN, UID, "K1")
+    assert record.nonce == step.nonce
+    assert world.status.endpoint_id is None
+
+
+def test_rule_3_the_record_is_kept_as_long_as_the_resource_lives() -> None:
+    world = serving()
+    record = world.operation
+    assert record.phase is OperationPhase.DONE
+    world.edit(display_name="Another")
+    world.run(60)
+    assert world.operation == record
+
+
+@pytest.mark.parametrize("foreign", [{"uid": "another"}, {"cluster": "another"}])
+def test_rule_3_a_record_that_is_not_ours_proves_nothing(foreign: dict[str, str]) -> None:
+    world = serving()
+    body = world.body
+    assert body is not None
+    record = world.operation.model_copy(update=foreign)
+    status = body.status.model_copy(update={"operation": record, "endpoint_id": "endpoint-9"})
+    world.by_hand("somebody else's")
+    world.cluster.write_status(body, status)
+    world.wake(UID)
+    world.run(4000)
+    assert world.status.endpoint_id == "endpoint-1"
+    assert world.operation.uid == UID
+    assert world.judge.creates == 1
+
+
+# -- 4: the age fence ------------------------------------------------------------------------------
+
+
+def test_rule_4_a_record_that_took_too_long_is_written_anew_and_not_counted() -> None:
+    world = World.with_resource()
+    world.meet(Record, "slow")
+    world.meet(Record, "slow")
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+    assert (world.operation.attempts, world.operation.open) == (0, ())
+
+
+def test_rule_4_a_process_that_slept_before_the_post_does_not_send_it() -> None:
+    world = World.with_resource()
+    first = world.meet(Create, "paused").decision.step
+    assert isinstance(first, Create)
+    assert world.judge.creates == 0
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    assert world.operation.nonce != first.nonce
+    assert (world.operation.attempts, world.operation.open) == (0, ())
+
+
+def test_rule_4_another_process_s_record_is_an_open_attempt() -> None:
+    world = World.with_resource()
+    world.meet(Record, "kill-after")
+    world.run(world.timing.settle)
+    assert world.reason() == Reason.CLAIMING
+    assert world.judge.creates == 0
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+def test_rule_4_a_record_whose_answer_was_lost_is_still_this_process_s_own() -> None:
+    world = World.with_resource()
+    world.meet(Record, "lost")
+    world.run(60)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+# -- 5: the POST -----------------------------------------------------------------------------------
+
+
+def test_rule_5_what_was_not_sent_is_sent_again_without_a_wait() -> None:
+    world = World.with_resource()
+    world.meet(Create, "unsent")
+    world.run(60)
+    assert world.reason() == Reason.SERVING
+    assert (world.judge.creates, world.operation.open) == (1, ())
+
+
+def test_rule_5_not_sent_is_not_sent_without_end() -> None:
+    world = World.with_resource()
+    world.reach(Create)
+    world.together.down = True
+    world.run(3600)
+    assert world.judge.creates == 0
+    assert world.cluster.writes < 40
+    world.together.down = False
+    world.run(1200)
+    assert world.reason() == Reason.SERVING
+
+
+def test_rule_5_a_definite_refusal_is_no_open_attempt() -> None:
+    world = World.with_resource()
+    world.meet(Create, "refused-for-good")
+    world.run(60)
+    assert world.reason() == Reason.INVALID_REQUEST
+    assert world.conditions()["Stalled"] == "True"
+    assert (world.operation.phase, world.operation.open) == (OperationPhase.REFUSED, ())
+    world.delete()
+    assert world.turn(world.processes[0], UID) is not None
+    assert world.gone()
+
+
+@pytest.mark.parametrize("label", ["lost", "slow-lost", "late", "slow-late"])
+def test_rule_5_whatever_is_not_a_clear_answer_is_settled(label: str) -> None:
+    world = World.with_resource()
+    world.meet(Create, label)
+    world.run(600)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+# -- 6: the scan -----------------------------------------------------------------------------------
+
+
+def test_rule_6_a_newcomer_like_ours_without_a_mark_makes_a_scan_inconclusive() -> None:
+    world = World.with_resource()
+    world.meet(Create, "nothing")
+    theirs = world.by_hand("somebody else's")
+    world.run(world.timing.settle + 60)
+    assert world.reason() == Reason.INCONCLUSIVE_SCAN
+    assert theirs.id in world.condition().message
+    assert world.judge.creates == 1
+    world.together.remove(theirs.id, world.now)
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 2
+
+
+def test_rule_6_what_is_listed_and_cannot_be_read_makes_a_scan_inconclusive() -> None:
+    world = World.with_resource()
+    world.meet(Create, "lost")
+    world.together.hiding = 1000
+    world.run(world.timing.settle + 60)
+    assert world.reason() == Reason.INCONCLUSIVE_SCAN
+    assert "endpoint-1" in world.condition().message
+    world.together.hiding = 0
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+def test_rule_6_a_record_with_an_unreadable_date_looks_further_back() -> None:
+    world = World.with_resource()
+    world.meet(Create, "lost")
+    body = world.body
+    assert body is not None
+    record = world.operation.model_copy(update={"date": "some time ago"})
+    world.cluster.write_status(body, body.status.model_copy(update={"operation": record}))
+    world.wake(UID)
+    world.run(600)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+def test_rule_6_a_time_of_zero_is_a_time() -> None:
+    world = World(now=0.0)
+    world.cluster.add("mixtral", UID, World.with_resource().cluster.bodies[UID].spec)
+    world.wake(UID)
+    world.meet(Create, "kill")
+    world.run(2 * world.timing.settle)
+    assert world.reason() == Reason.SERVING
+
+
+# -- 7: the settle time ----------------------------------------------------------------------------
+
+
+def test_rule_7_nothing_there_takes_two_scans_after_the_settle_time() -> None:
+    world = World.with_resource()
+    world.meet(Create, "slow-nothing")
+    ended = world.now
+    looks = []
+    while isinstance((thought := world.reach((Look, Create))).decision.step, Look):
+        looks.append(world.now)
+        world.act(world.processes[0], thought)
+    late = [at for at in looks if at >= ended + world.timing.settle]
+    assert len(late) >= 2
+    assert late[-1] - late[0] >= world.timing.scan_gap
+
+
+def test_rule_7_an_unclear_create_costs_about_thirteen_lists() -> None:
+    world = World.with_resource()
+    world.meet(Create, "nothing")
+    looks = 0
+    while isinstance((thought := world.reach((Look, Create))).decision.step, Look):
+        looks += 1
+        world.act(world.processes[0], thought)
+    assert 5 <= looks <= 13
+
+
+@pytest.mark.parametrize("label", ["omit", "hide", "down"])
+def test_rule_7_one_bad_look_proves_nothing(label: str) -> None:
+    world = World.with_resource()
+    world.lag = world.timing.lag
+    world.meet(Create, "slow-late")
+    world.run(world.timing.settle - 1)
+    world.together.omitted_at = float("-inf")
+    if world.status.endpoint_id is None:
+        world.meet(Look, label)
+    world.run(600)
+    assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
+
+
+# -- 8: the claim ----------------------------------------------------------------------------------
+
+
+def test_rule_8_any_nonce_of_ours_is_claimed() -> None:
+    world = World.with_resource()
+    order_of(world, "lost")
+    world.wipe_status()
+    world.run(600)
+    assert world.status.endpoint_id == "endpoint-1"
+    assert world.reason() == Reason.SERVING
+
+
+# -- 9: the next attempt ---------------------------------------------------------------------------
+
+
+def test_rule_9_only_unclear_attempts_count_and_three_are_enough() -> None:
+    world = World.with_resource()
+    world.meet(Create, "nothing")
+    world.meet(Create, "refused")
+    world.meet(Create, "paused")
+    world.meet(Create, "nothing")
+    world.meet(Create, "nothing")
+    world.run(4000)
+    assert world.reason() == Reason.ATTEMPTS_EXHAUSTED
+    assert world.conditions()["Stalled"] == "True"
+    assert world.judge.creates == 3
+    assert len({world.operation.nonce, *world.operation.open}) == 3
+
+
+def test_rule_9_claiming_goes_on_after_the_last_attempt() -> None:
+    world = World.with_resource()
+    world.judge.bounded = False
+    orders = [order_of(world) for _ in range(3)]
+    world.run(4000)
+    assert world.reason() == Reason.ATTEMPTS_EXHAUSTED
+    made = world.together.make(orders[0], "red", world.now)
+    world.run(200)
+    assert world.status.endpoint_id == made.id
+    assert world.reason() == Reason.SERVING
+
+
+def test_rule_9_a_refusal_for_now_is_retried_with_growing_pauses_and_is_quiet_meanwhile() -> None:
+    world = World.with_resource()
+    world.together.denied.clear()
+    at = []
+    for _ in range(6):
+        world.meet(Create, "refused")
+        at.append(world.now)
+        world.meet(Wait)
+        assert world.reason() == Reason.WAITING_FOR_CAPACITY
+        assert world.conditions()["Reconciling"] == "True"
+    gaps = [later - sooner for sooner, later in pairwise(at)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] >= 5
+    assert world.operation.open == ()
