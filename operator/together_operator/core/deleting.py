@@ -17,6 +17,7 @@ from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
 from together_operator.core.settling import began, look, settle
 from together_operator.core.steps import Decision, Finish, Get, KeepKey, List, Stop, Vet, Wait
+from together_operator.core.writes import about_the_key
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Endpoint, Phase, Refused
@@ -118,7 +119,8 @@ def _other_key(case: Case) -> Decision | None:
     if keys.held is None or keys.user in (None, keys.held):
         return None
     trouble = case.memory.trouble_of(keys.held)
-    if trouble is None or trouble.what.reason not in KEY_REFUSALS:
+    silent = trouble is not None and trouble.what.reason in KEY_REFUSALS
+    if not silent and not any(map(about_the_key, case.memory.rejections)):
         return None
     if endpoint_id is None or case.open or _released(case, endpoint_id):
         return None

@@ -38,7 +38,14 @@ from together_operator.core.steps import (
     Update,
     Vet,
 )
-from together_operator.core.writes import accepted, acknowledge, acknowledged, rejected, subject_of
+from together_operator.core.writes import (
+    accepted,
+    acknowledge,
+    acknowledged,
+    rejected,
+    subject_of,
+    with_another_key,
+)
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -88,7 +95,7 @@ def notice(case: Case) -> Memory:
     memory = case.memory
     if memory.looked_with != case.credential:
         memory = replace(
-            memory,
+            with_another_key(memory),
             looked_with=case.credential,
             absences=(),
             glances=(),

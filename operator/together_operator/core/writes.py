@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from together_operator.core.case import Case
+from together_operator.core.causes import KEY_REFUSALS
 from together_operator.core.memory import Memory, Rejection, Sent
 from together_operator.core.mirror import merge
 from together_operator.core.steps import Delete, Start, Step, Stop, Update
@@ -46,6 +47,18 @@ def accepted(memory: Memory, verb: str, subject: str, now: float) -> Memory:
     rejections = tuple(r for r in memory.rejections if not superseded(r))
     writes = (*writes, Sent(verb, subject, now))[-_WRITES_KEPT:]
     return replace(memory, writes=writes, rejections=rejections)
+
+
+def with_another_key(memory: Memory) -> Memory:
+    """Forget what was refused because of the former key."""
+    kept = tuple(r for r in memory.rejections if not about_the_key(r))
+    return replace(memory, rejections=kept)
+
+
+def about_the_key(rejection: Rejection) -> bool:
+    """Whether a write was refused because of its key."""
+    what = rejection.what
+    return not isinstance(what, Absent) and what.reason in KEY_REFUSALS
 
 
 def start_subject(case: Case, endpoint_id: str) -> str:
