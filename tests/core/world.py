@@ -284,6 +284,11 @@ class World:
             self.judge.licences.add(uid)
         self.wake(uid)
 
+    def touch(self, uid: str = UID) -> None:
+        """Somebody changes what means nothing to the operator."""
+        self.cluster.touch(uid)
+        self.wake(uid)
+
     def delete(self, uid: str = UID) -> None:
         """A person deletes the resource."""
         self.trace.append(f"{self.now:.0f} delete")
