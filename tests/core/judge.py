@@ -164,7 +164,7 @@ class Judge:
 
     def finished(self, world: World, body: Body) -> None:
         """G2: a resource went; nothing is left, and nothing can still land."""
-        if not body.deleting or not self.bounded:
+        if not body.deleting or not self.bounded or world.rival is not None:
             return
         tag = owner_tag(body.uid)
         release = body.desired().release

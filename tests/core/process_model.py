@@ -202,6 +202,7 @@ class Process:
             poll=account.poll if account else None,
             trouble=account.trouble if account and lasting else None,
             forbidden=world.forbidden,
+            rival=world.rival,
             markers_lost=world.markers_lost,
             creates_stopped=world.creates_stopped,
             marked=self._marked(account, body),

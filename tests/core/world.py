@@ -102,6 +102,7 @@ class World:
         now: Monotonic seconds, the same for every process of this machine.
         timing: The waits in force.
         forbidden: Why the operator's guards forbid to buy, if they do.
+        rival: Another resource that has the better right to the recorded endpoint.
         markers_lost: Whether names are known not to come back as they were sent.
         creates_stopped: Whether a create leaves the endpoint stopped, as on v2.
         lag: For how long LISTs do not show what is made now.
@@ -117,6 +118,7 @@ class World:
     judge: Judge = field(default_factory=Judge)
     processes: list[Process] = field(default_factory=lambda: [Process("a")])
     forbidden: str | None = None
+    rival: str | None = None
     markers_lost: bool = False
     creates_stopped: bool = False
     lag: float = 0.0

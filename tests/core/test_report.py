@@ -1,0 +1,422 @@
+"""The table of situations: what each says in the five conditions, always all of them.
+
+Kubectl, Helm, Flux and Argo CD act on these, so every row of the contract is spelled out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from together_operator.core.case import Case
+from together_operator.core.report import ROWS, report
+from together_operator.core.steps import Create, Decision, Situation, Update, Wait
+from together_operator.resource import names
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.spec import Autoscaling, DeletionPolicy, State
+from together_operator.resource.status import Status
+
+from .process_model import HOST
+from .together_model import EPOCH
+from .world import World
+
+WORK, REST, PERSON, HOLD = "at work", "at rest", "a person must act", "on hold"
+MEANING = {
+    WORK: ("False", "True", "False"),
+    REST: ("True", "False", "False"),
+    PERSON: ("False", "False", "True"),
+    HOLD: ("False", "False", "False"),
+}
+"""Ready, Reconciling, Stalled."""
+
+TABLE = {
+    WORK: {
+        Reason.CREATING, Reason.CLAIMING, Reason.SCALING, Reason.STARTING, Reason.STOPPING,
+        Reason.RENAMING, Reason.UPDATING, Reason.PROBING, Reason.WAITING_FOR_CAPACITY,
+        Reason.RATE_LIMITED, Reason.UNREACHABLE, Reason.SECRET_MISSING, Reason.UNAUTHORIZED,
+        Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED, Reason.DELETING,
+    },
+    REST: {Reason.SERVING, Reason.STOPPED, Reason.IDLE_STOPPED},
+    PERSON: {
+        Reason.V1_CLOSED, Reason.INVALID_MODEL, Reason.INVALID_HARDWARE, Reason.INVALID_ZONE,
+        Reason.INVALID_REQUEST, Reason.NOT_ALLOWED, Reason.UNSUPPORTED, Reason.NAME_TAKEN,
+        Reason.ENDPOINT_CONFLICT, Reason.CREDENTIAL_MISMATCH, Reason.RESTORED_COPY,
+        Reason.REMOTE_MISSING, Reason.STOPPED_REMOTELY, Reason.ATTEMPTS_EXHAUSTED,
+        Reason.INCONCLUSIVE_SCAN, Reason.MARKERS_LOST, Reason.ENDPOINT_FAILED,
+        Reason.CONNECTION_CONFLICT, Reason.DELETION_BLOCKED,
+    },
+    HOLD: {Reason.SUSPENDED, Reason.DELETION_SUSPENDED},
+}  # fmt: skip
+BY_REASON = {reason: meaning for meaning, reasons in TABLE.items() for reason in reasons}
+
+
+def serving(**wishes: object) -> World:
+    """A world in which the endpoint serves."""
+    world = World.with_resource(**wishes)
+    world.run(200)
+    assert world.reason() == Reason.SERVING
+    return world
+
+
+def case_of(world: World) -> Case:
+    """The resource as the core sees it now."""
+    world.touch()
+    return world.reach(Wait).case
+
+
+def told(case: Case, situation: Situation, later: float = 0.0) -> Status:
+    """The status that tells of a situation."""
+    wall = EPOCH + case.now + later
+    decision = Decision(Wait(None), situation)
+    return report(case, decision, wall=wall, price=None, inference_url=HOST)
+
+
+def triple(status: Status) -> tuple[str, ...]:
+    """Ready, Reconciling and Stalled, with all five present."""
+    by_type = {c.type: c for c in status.conditions}
+    assert set(by_type) == set(ConditionType)
+    assert len(status.conditions) == 5
+    kinds = (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED)
+    return tuple(by_type[kind].status for kind in kinds)
+
+
+def test_every_reason_has_its_place() -> None:
+    assert set(BY_REASON) == set(Reason) == set(ROWS)
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("fresh", [True, False])
+def test_each_reason_says_what_the_contract_says(reason: Reason, fresh: bool) -> None:
+    case = case_of(serving())
+    if fresh:
+        case = replace(case, status=case.status.model_copy(update={"conditions": ()}))
+    status = told(case, Situation(reason, "what is so, and what to do"))
+    assert triple(status) == MEANING[BY_REASON[reason]]
+    for condition in status.conditions:
+        assert condition.observed_generation == case.desired.generation
+        assert (condition.reason, condition.message) == (reason, "what is so, and what to do")
+    assert status.observed_generation == case.desired.generation
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [Reason.SECRET_MISSING, Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED],
+)
+def test_what_somebody_may_be_mending_stalls_after_fifteen_minutes(reason: Reason) -> None:
+    case = case_of(serving())
+    for seconds, meaning in ((0.0, WORK), (899.0, WORK), (900.0, PERSON)):
+        observed = replace(case.observed, unsynced=seconds)
+        status = told(replace(case, observed=observed), Situation(reason, "x", cause=reason))
+        assert triple(status) == MEANING[meaning]
+
+
+@pytest.mark.parametrize("before", ["True", "False"])
+@pytest.mark.parametrize("reason", [Reason.UNREACHABLE, Reason.RATE_LIMITED, Reason.SUSPENDED])
+def test_with_nothing_pending_ready_keeps_what_it_says(reason: Reason, before: str) -> None:
+    case = case_of(serving())
+    kept = tuple(
+        c.model_copy(update={"status": before, "reason": "Before", "message": "as it was"})
+        if c.type is ConditionType.READY
+        else c
+        for c in case.status.conditions
+    )
+    case = replace(case, status=case.status.model_copy(update={"conditions": kept}))
+    status = told(case, Situation(reason, "x", pending=False))
+    assert triple(status) == (before, "False", "False")
+    ready = status.conditions[0]
+    assert (ready.reason, ready.message) == ("Before", "as it was")
+
+
+def test_a_time_of_change_moves_only_with_the_status() -> None:
+    case = case_of(serving())
+    before = {c.type: c.last_transition_time for c in case.status.conditions}
+    status = told(case, Situation(Reason.SERVING, "in other words"), later=1000.0)
+    assert {c.type: c.last_transition_time for c in status.conditions} == before
+    status = told(case, Situation(Reason.SCALING, "x"), later=1000.0)
+    moved = {c.type for c in status.conditions if c.last_transition_time != before[c.type]}
+    assert moved == {ConditionType.READY, ConditionType.RECONCILING}
+
+
+def test_the_longest_of_messages_is_cut_and_not_refused() -> None:
+    case = case_of(serving())
+    status = told(case, Situation(Reason.INVALID_MODEL, "x" * 100_000))
+    assert all(len(c.message) <= 4096 for c in Status.parse(status.to_dict()).conditions)
+
+
+# -- each row, as it comes about -------------------------------------------------------------------
+
+Row = tuple[str, str, str, str, str, str]
+"""Reason, Ready, Available, Reconciling, Stalled, Synced."""
+
+
+def row(world: World) -> Row:
+    """What a person reads."""
+    c = world.conditions()
+    kinds = ("Ready", "Available", "Reconciling", "Stalled", "Synced")
+    ready, available, reconciling, stalled, synced = (c[kind] for kind in kinds)
+    return (world.reason(), ready, available, reconciling, stalled, synced)
+
+
+def _new(world: World) -> None:
+    world.run(1)
+
+
+def _starting(world: World) -> None:
+    world.run(200)
+    world.edit(state=State.STOPPED)
+    world.run(100)
+    world.edit(state=State.STARTED)
+    world.run(6)
+
+
+def _stopping(world: World) -> None:
+    world.run(200)
+    world.edit(state=State.STOPPED)
+    world.run(6)
+
+
+def _scaling(world: World) -> None:
+    world.run(200)
+    world.edit(autoscaling=Autoscaling(min_replicas=3))
+    world.meet(Update, "refused")
+    world.work()
+
+
+def _full(world: World) -> None:
+    world.together.full = True
+    world.run(300)
+
+
+def _refused_capacity(world: World) -> None:
+    world.meet(Create, "refused")
+    world.run(1)
+
+
+def _serving(world: World) -> None:
+    world.run(200)
+
+
+def _stopped(world: World) -> None:
+    _stopping(world)
+    world.run(100)
+
+
+def _idle(world: World) -> None:
+    world.edit(inactive_timeout_minutes=30)
+    world.run(200)
+    world.mine()[0].state = "STOPPED"
+    world.run(60)
+
+
+def _remotely(world: World) -> None:
+    world.run(200)
+    world.mine()[0].state = "STOPPED"
+    world.run(60)
+
+
+def _unreachable(world: World) -> None:
+    world.run(200)
+    world.together.down = True
+    world.run(1000)
+
+
+def _unreachable_pending(world: World) -> None:
+    world.run(200)
+    world.together.down = True
+    world.edit(autoscaling=Autoscaling(min_replicas=3))
+    world.run(1000)
+
+
+def _unreachable_new(world: World) -> None:
+    world.together.down = True
+    world.run(1000)
+
+
+def _no_secret(world: World) -> None:
+    world.run(200)
+    world.cluster.key = None
+    world.touch()
+    world.run(100)
+
+
+def _no_secret_for_long(world: World) -> None:
+    _no_secret(world)
+    world.run(1000)
+
+
+def _invalid(world: World) -> None:
+    world.meet(Create, "refused-for-good")
+    world.run(1)
+
+
+def _invalid_change(world: World) -> None:
+    world.run(200)
+    world.edit(autoscaling=Autoscaling(min_replicas=3))
+    world.meet(Update, "refused-for-good")
+    world.run(1)
+
+
+def _closed(world: World) -> None:
+    world.together.retired = True
+    world.run(10)
+
+
+def _guarded(world: World) -> None:
+    world.forbidden = "No"
+    world.run(10)
+
+
+def _claiming(world: World) -> None:
+    world.meet(Create, "nothing")
+    world.run(10)
+
+
+def _missing(world: World) -> None:
+    world.run(200)
+    world.together.remove("endpoint-1", world.now)
+    world.run(200)
+
+
+def _mismatch(world: World) -> None:
+    world.run(200)
+    world.cluster.key = "K3"
+    world.touch()
+    world.run(10)
+
+
+def _exhausted(world: World) -> None:
+    for _ in range(3):
+        world.meet(Create, "nothing")
+    world.run(1000)
+
+
+def _failed(world: World) -> None:
+    world.run(200)
+    world.mine()[0].state = "ERROR"
+    world.run(60)
+
+
+def _suspended(world: World) -> None:
+    world.run(200)
+    world.edit(suspend=True)
+    world.run(10)
+
+
+def _suspended_pending(world: World) -> None:
+    _suspended(world)
+    world.edit(display_name="Another")
+    world.run(10)
+
+
+def _suspended_new(world: World) -> None:
+    world.edit(suspend=True)
+    world.run(10)
+
+
+def _deleting(world: World) -> None:
+    world.run(200)
+    world.delete()
+    world.run(10)
+
+
+def _deleting_suspended(world: World) -> None:
+    _suspended(world)
+    world.delete()
+    world.run(10)
+
+
+def _deleting_blocked(world: World) -> None:
+    world.run(200)
+    world.together.denied.add("K1")
+    world.delete()
+    world.run(10)
+
+
+def _deleting_claiming(world: World) -> None:
+    world.meet(Create, "nothing")
+    world.delete()
+    world.run(10)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "wanted"),
+    [
+        (_new, (Reason.CREATING, "False", "False", "True", "False", "True")),
+        (_starting, (Reason.STARTING, "False", "False", "True", "False", "True")),
+        (_stopping, (Reason.STOPPING, "False", "False", "True", "False", "True")),
+        (_scaling, (Reason.UPDATING, "False", "True", "True", "False", "True")),
+        (_full, (Reason.WAITING_FOR_CAPACITY, "False", "False", "True", "False", "True")),
+        (
+            _refused_capacity,
+            (Reason.WAITING_FOR_CAPACITY, "False", "False", "True", "False", "True"),
+        ),
+        (_serving, (Reason.SERVING, "True", "True", "False", "False", "True")),
+        (_stopped, (Reason.STOPPED, "True", "False", "False", "False", "True")),
+        (_idle, (Reason.IDLE_STOPPED, "True", "False", "False", "False", "True")),
+        (_remotely, (Reason.STOPPED_REMOTELY, "False", "False", "False", "True", "True")),
+        (_unreachable, (Reason.SERVING, "True", "True", "False", "False", "False")),
+        (_unreachable_pending, (Reason.UNREACHABLE, "False", "True", "True", "False", "False")),
+        (_unreachable_new, (Reason.UNREACHABLE, "False", "False", "True", "False", "False")),
+        (_no_secret, (Reason.SECRET_MISSING, "False", "True", "True", "False", "False")),
+        (_no_secret_for_long, (Reason.SECRET_MISSING, "False", "True", "False", "True", "False")),
+        (_invalid, (Reason.INVALID_REQUEST, "False", "False", "False", "True", "True")),
+        (_invalid_change, (Reason.INVALID_REQUEST, "False", "True", "False", "True", "True")),
+        (_closed, (Reason.V1_CLOSED, "False", "False", "False", "True", "True")),
+        (_guarded, (Reason.NOT_ALLOWED, "False", "False", "False", "True", "True")),
+        (_claiming, (Reason.CLAIMING, "False", "False", "True", "False", "True")),
+        (_missing, (Reason.REMOTE_MISSING, "False", "False", "False", "True", "True")),
+        (_mismatch, (Reason.CREDENTIAL_MISMATCH, "False", "True", "False", "True", "True")),
+        (_exhausted, (Reason.ATTEMPTS_EXHAUSTED, "False", "False", "False", "True", "True")),
+        (_failed, (Reason.ENDPOINT_FAILED, "False", "False", "False", "True", "True")),
+        (_suspended, (Reason.SERVING, "True", "True", "False", "False", "True")),
+        (_suspended_pending, (Reason.SUSPENDED, "False", "True", "False", "False", "True")),
+        (_suspended_new, (Reason.SUSPENDED, "False", "False", "False", "False", "True")),
+        (_deleting, (Reason.DELETING, "False", "False", "True", "False", "True")),
+        (
+            _deleting_suspended,
+            (Reason.DELETION_SUSPENDED, "False", "True", "False", "False", "True"),
+        ),
+        (_deleting_blocked, (Reason.DELETION_BLOCKED, "False", "True", "False", "True", "False")),
+        (_deleting_claiming, (Reason.DELETING, "False", "False", "True", "False", "True")),
+    ],
+    ids=lambda value: value.__name__.strip("_") if callable(value) else "",
+)
+def test_each_row_as_it_comes_about(arrange: Callable[[World], None], wanted: Row) -> None:
+    world = World.with_resource()
+    arrange(world)
+    assert row(world) == wanted
+    # Nothing moves by itself: the same situation is not told twice.
+    writes = world.cluster.writes
+    world.touch()
+    world.work()
+    assert row(world) == wanted
+    assert world.cluster.writes == writes
+
+
+def test_the_mirror_of_what_is_true() -> None:
+    world = serving(autoscaling=Autoscaling(min_replicas=2, max_replicas=4))
+    status, machine = world.status, world.mine()[0]
+    assert (status.endpoint_id, status.api) == (machine.id, "V1")
+    assert (status.display_name, status.state) == (machine.display_name, "STARTED")
+    assert status.autoscaling is not None
+    assert (status.autoscaling.min_replicas, status.autoscaling.max_replicas) == (2, 4)
+    assert (status.replicas, status.selector) == (2, names.SELECTOR)
+    assert status.inference is not None
+    assert (status.inference.base_url, status.inference.model) == (HOST, status.name)
+    machine.state = "STOPPED"
+    world.run(60)
+    assert (world.status.replicas, world.status.state) == (0, "STOPPED")
+
+
+def test_a_policy_changed_while_deleting_is_followed() -> None:
+    world = serving()
+    world.edit(suspend=True)
+    world.delete()
+    world.run(60)
+    assert world.reason() == Reason.DELETION_SUSPENDED
+    world.edit(deletion_policy=DeletionPolicy.RETAIN)
+    world.run(60)
+    assert world.gone()
+    assert len(world.mine()) == 1
