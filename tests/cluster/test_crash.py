@@ -138,6 +138,35 @@ def condition(found: Object, kind: str) -> str:
     return str(conditions(found)[kind]["status"])
 
 
+CREATING = ("KeepKey", "Prepare", "Record", "Create", "Probe")
+DELETING = ("Delete", "Get", "List", "Look", "Finish")
+
+
+@pytest.mark.timeout(400)
+def test_killed_as_each_step_begins(operator: OperatorProcess, team: Team) -> None:
+    """The step may have gone out or not, and its effect may have come or not."""
+    judges = {}
+    for step in CREATING:
+        name = f"at-{step.lower()}"
+        team.apply(manifest(name))
+        judges[name] = Judge.of(operator, team, name)
+        operator.kill_at(step, name)
+        operator.start()
+    for name, judge in judges.items():
+        found = team.until(name, "Serving", within=90)
+        judge.one(found["status"]["endpointID"])
+        assert len(judge.posts()) <= 2
+
+    for step, name in zip(DELETING, judges, strict=True):
+        team.delete(name)
+        operator.kill_at(step, name)
+        operator.start()
+    for name, judge in judges.items():
+        team.gone(name, within=90)
+        judge.none()
+    assert team.live() == []
+
+
 @pytest.mark.timeout(400)
 def test_ten_kills_while_creating_and_ten_while_deleting(
     operator: OperatorProcess, team: Team

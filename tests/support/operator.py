@@ -35,7 +35,10 @@ SCALE = 30.0
 SPEED = 60.0
 """A minute of an endpoint's life lasts a second."""
 
-KEY = "simulated-key-of-team-a"
+KEYS = "simulated-key-of-"
+"""How every key of the tests begins, so that one that leaks is found."""
+
+KEY = f"{KEYS}team-a"
 SECRET = "together"
 MODEL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 HARDWARE = "2x_nvidia_h100_80gb_sxm"
@@ -373,6 +376,30 @@ class OperatorProcess:
         os.kill(self.pid, signal.SIGKILL)
         self._supervisor.stop("operator")
 
+    def kill_at(self, step: str, name: str, within: float = 30) -> None:
+        """End it as a crash would, at the beginning of a step for a resource.
+
+        Args:
+            step: The step's name, as the log at debug tells it.
+            name: The resource.
+            within: Seconds until that is given up.
+        """
+        seen = 0
+
+        def begun() -> bool:
+            nonlocal seen
+            lines = self.log.read_bytes()[seen:].splitlines(keepends=True)
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    return False
+                seen += len(line)
+                if f'"message": "{step}: '.encode() in line and f'"{name}"'.encode() in line:
+                    return True
+            return False
+
+        eventually(f"the step {step} for {name}", begun, within=within, every=0.001)
+        self.kill()
+
     def stop(self) -> int | None:
         """End it as Kubernetes would: by SIGTERM; its exit code."""
         self._supervisor.stop("operator", grace=90)
@@ -456,7 +483,8 @@ def running_operator(
             if start:
                 operator.start()
             yield operator
-            assert_contract(stream.all_versions(), [KEY])
+            assert_contract(stream.all_versions(), [KEYS])
+            assert KEYS not in operator.log.read_text(), "the log holds a key"
         except BaseException:
             _explain(operator)
             raise
