@@ -43,6 +43,8 @@ class FakeDriver:
         down: What reads come to instead of an answer.
         priceless: What reading prices comes to instead of an answer.
         creates: What the next creates come to instead of an endpoint.
+        losing: For the next creates whose answer is lost, when they take effect: seconds or never.
+        most: How many endpoints there ever were at the same time.
         before: Something to do before a method takes effect.
         delay: Seconds that each call takes.
         endpoints: What there is.
@@ -63,6 +65,8 @@ class FakeDriver:
         self.priceless: Unavailable | None = None
         self.prices = {"1x_gpu": Decimal(500)}
         self.creates: list[Refused | Ambiguous | NotSent] = []
+        self.losing: list[float | None] = []
+        self.most = 0
         self.unreadable: set[str] = set()
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
         self.delay = 0.05
@@ -129,11 +133,19 @@ class FakeDriver:
         await self._begin("create")
         if self.creates:
             return self.creates.pop(0)
-        endpoint = self.put(f"{self.prefix}-{next(self._numbers)}", order.display_name)
-        self.endpoints[endpoint.id] = replace(
-            endpoint, model=order.model, hardware=order.hardware, bounds=order.bounds
-        )
-        return Done(self.endpoints[endpoint.id])
+        if self.losing:
+            late = self.losing.pop(0)
+            if late is not None:
+                asyncio.get_running_loop().call_later(late, self._make, order)
+            return Ambiguous("the connection was cut")
+        return Done(self._make(order))
+
+    def _make(self, order: Order) -> Endpoint:
+        made = self.put(f"{self.prefix}-{next(self._numbers)}", order.display_name)
+        made = replace(made, model=order.model, hardware=order.hardware, bounds=order.bounds)
+        self.endpoints[made.id] = made
+        self.most = max(self.most, len(self.endpoints))
+        return made
 
     async def explain(self, order: Order, refused: Refused) -> Refused:
         """Nothing to add."""
