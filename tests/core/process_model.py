@@ -20,11 +20,10 @@ from together_operator.core.learning import (
     own_write,
     replace_memory,
 )
-from together_operator.core.marker import Marker, cluster_tag, owner_tag
+from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Keys, Observed, Poll
 from together_operator.core.report import GRACED, report
-from together_operator.core.scan import Found, Scan, Trait, classify, newcomers
 from together_operator.core.steps import (
     Consume,
     Create,
@@ -49,27 +48,20 @@ from together_operator.core.steps import (
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import (
-    Absent,
-    Ambiguous,
-    Change,
-    Done,
-    Endpoint,
-    Listing,
-    NotSent,
-    Refused,
     Unavailable,
 )
 from together_operator.resource.spec import Api
 from together_operator.resource.status import Status
 from together_operator.resource.times import parse_time
 
+from .account_model import CLUSTER, Account
 from .cluster_model import Body, Conflict, NotFound
-from .together_model import EPOCH, Flight
+from .request_model import change, create, probe
+from .together_model import EPOCH
 
 if TYPE_CHECKING:
     from .world import World
 
-CLUSTER = "a-cluster"
 HOST = "https://api.together.test/v1"
 
 KUBE_PAUSE = 1.0
@@ -85,20 +77,6 @@ class Down(Exception):  # noqa: N818 (it tells what happened)
 
 class Killed(Exception):  # noqa: N818 (it tells what happened)
     """The process is gone."""
-
-
-@dataclass(slots=True)
-class Account:
-    """One key, and what one process has seen with it."""
-
-    key: str
-    poll: Poll | None = None
-    failures: int = 0
-    trouble: Unavailable | None = None
-    traits: dict[str, Trait] = field(default_factory=dict)
-    before: frozenset[str] = frozenset()
-    polled_at: float = float("-inf")
-    told: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -205,25 +183,11 @@ class Process:
             rival=world.rival,
             markers_lost=world.markers_lost,
             creates_stopped=world.creates_stopped,
-            marked=self._marked(account, body),
+            marked=account.marked(body) if account else (),
             unsynced=_unsynced(body.status, EPOCH + world.now),
         )
         case = Case(body.desired(), body.status, observed, world.now)
         return replace_memory(case, notice(case))
-
-    def _marked(self, account: Account | None, body: Body) -> tuple[Found, ...]:
-        if account is None or account.poll is None:
-            return ()
-        tags = (cluster_tag(CLUSTER), owner_tag(body.uid))
-        found = [
-            Found(line.id, trait.marker.nonce, line.created_at)
-            for line in account.poll.lines.values()
-            if (trait := account.traits.get(line.id)) is not None
-            and trait.marker is not None
-            and (trait.marker.cluster, trait.marker.owner) == tags
-            and line.id != body.status.endpoint_id
-        ]
-        return tuple(sorted(found, key=lambda f: (f.created_at, f.id)))
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -328,63 +292,24 @@ class Process:
         if label == "down" and not isinstance(step, Create):
             return Unavailable(Reason.UNREACHABLE, "Together cannot be reached")
         match step:
-            case List(credential=credential, since=since):
-                return self._list(world, credential, since)
+            case List(credential=key, since=since):
+                return self.accounts[key].list(world, since)
             case Look():
-                return self._look(world, thought, step)
+                return self.accounts[step.credential].look(
+                    world, step, thought.body, self._taken(thought.uid)
+                )
             case Get(credential=key, endpoint_id=endpoint_id):
                 return together.get(key, endpoint_id)
             case Vet(credential=key, endpoint_id=endpoint_id):
                 return together.get(key, endpoint_id)
             case Probe(credential=key, name=name):
-                return self._probe(world, key, name)
+                return probe(world, key, name)
             case Create():
-                return self._create(world, thought, step, label)
+                return create(world, thought, step, label)
             case Update() | Start() | Stop() | Delete():
-                return self._change(world, thought, step, label)
+                return change(world, thought, step, label)
             case _:
                 raise TypeError(step)
-
-    def _list(self, world: World, key: str, since: float) -> Poll | Unavailable:
-        account = self.accounts[key]
-        if account.poll is not None and account.poll.sent_at >= min(since, world.now):
-            return account.poll
-        answer = world.together.list(key, world.now)
-        if isinstance(answer, Unavailable):
-            account.failures += 1
-            account.trouble = answer
-            return answer
-        account.failures, account.trouble = 0, None
-        account.poll = Poll(key, world.now, answer.date, answer.endpoints)
-        account.traits = {k: v for k, v in account.traits.items() if k in answer.endpoints}
-        return account.poll
-
-    def _read(self, world: World, account: Account, ids: list[str]) -> None:
-        for endpoint_id in ids:
-            answer = world.together.get(account.key, endpoint_id)
-            if isinstance(answer, Endpoint):
-                marker = Marker.parse(answer.display_name)
-                account.traits[endpoint_id] = Trait(marker, answer.model, answer.hardware)
-
-    def _look(self, world: World, thought: Thought, step: Look) -> Scan | Unavailable:
-        poll = self._list(world, step.credential, step.since)
-        if isinstance(poll, Unavailable):
-            return poll
-        account = self.accounts[step.credential]
-        listing = Listing(dict(poll.lines), poll.date)
-        self._read(world, account, newcomers(listing, step.horizon, account.traits))
-        return classify(
-            credential=step.credential,
-            sent_at=poll.sent_at,
-            listing=listing,
-            traits=account.traits,
-            since=step.horizon,
-            cluster=CLUSTER,
-            uids=step.uids,
-            model=thought.body.spec.model,
-            hardware=thought.body.spec.hardware,
-            taken=self._taken(thought.uid),
-        )
 
     def _taken(self, uid: str) -> frozenset[str]:
         return frozenset(
@@ -392,85 +317,6 @@ class Process:
             for other, work in self.works.items()
             if other != uid and work.entry is not None and work.entry.endpoint_id is not None
         )
-
-    def _probe(self, world: World, key: str, name: str) -> Done | Refused | Unavailable:
-        trouble = world.together.trouble(key)
-        if trouble is not None:
-            return trouble
-        for machine in world.together.living():
-            if world.together.show(machine).name == name and machine.state == "STARTED":
-                return Done()
-        return Refused(Reason.PROBING, f"{name} does not answer yet", retryable=True)
-
-    def _create(self, world: World, thought: Thought, step: Create, label: str) -> Outcome:
-        together, fence = world.together, thought.case.memory.fence
-        if label == "paused":
-            world.pass_time(world.timing.fence + 1.0)
-        if fence is None or world.now - fence.began > world.timing.fence:
-            return NotSent("The record is no longer fresh")
-        refusal = together.refusal(step.credential, step.order)
-        if refusal is not None:
-            return refusal
-        if together.down or label in ("unsent", "down"):
-            return NotSent("Together cannot be reached")
-        if label == "refused":
-            return Refused(Reason.WAITING_FOR_CAPACITY, "No capacity now", retryable=True)
-        if label == "refused-for-good":
-            return Refused(Reason.INVALID_REQUEST, "The request is not valid")
-        world.judge.posts(world, thought, step)
-        project = together.projects[step.credential]
-        if label in ("late", "kill-late", "slow-late"):
-            if label == "slow-late":
-                world.pass_time(world.timing.post_timeout)
-            at = world.now + world.timing.late
-            if label == "kill-late":
-                at += world.timing.post_timeout
-            together.fly(Flight(at, "create", project, step.order, lag=world.lag))
-        elif label not in ("nothing", "slow-nothing"):
-            machine = together.make(step.order, project, world.now, lag=world.lag)
-            world.judge.look(world)
-            if label == "ok":
-                return Done(together.show(machine))
-        if label in ("slow-lost", "slow-nothing"):
-            world.pass_time(world.timing.post_timeout)
-        return Ambiguous("The answer was lost")
-
-    def _change(
-        self, world: World, thought: Thought, step: Update | Start | Stop | Delete, label: str
-    ) -> Outcome:
-        together = world.together
-        world.judge.changes(world, thought, step)
-        refusal = together.refusal(step.credential, None)
-        if refusal is not None:
-            return refusal
-        if together.down:
-            return Unavailable(Reason.UNREACHABLE, "Together cannot be reached")
-        if label == "refused":
-            return Refused(Reason.UPDATING, "Not now", retryable=True)
-        if label == "refused-for-good":
-            return Refused(Reason.INVALID_REQUEST, "The request is not valid")
-        machine = together.machines.get(step.endpoint_id)
-        project = together.projects[step.credential]
-        if label == "absent" or machine is None or not machine.alive or machine.project != project:
-            return Absent()
-        if isinstance(step, Start) and together.retired:
-            return Refused(Reason.V1_CLOSED, "v1 is closed for restart")
-        if isinstance(step, Start) and machine.state == "STOPPING":
-            return Refused(Reason.STARTING, "It is stopping", retryable=True)
-        verb, what = _verb(step)
-        if label in ("late", "kill-late"):
-            at = world.now + world.timing.post_timeout + world.timing.late
-            together.fly(Flight(at, verb, project, what, machine.id))
-        elif label != "nothing":
-            if verb == "delete":
-                together.remove(machine.id, world.now)
-            elif what is not None:
-                together.change(machine.id, what)
-            else:
-                together.set_state(machine.id, verb, world.now)
-            if label == "ok":
-                return Done() if verb == "delete" else Done(together.show(machine))
-        return Unavailable(Reason.UNREACHABLE, "The answer was lost")
 
     # -- at rest ---------------------------------------------------------------------------------
 
@@ -542,7 +388,7 @@ class Process:
             if work.entry is not None and work.entry.credential == account.key
         }
         lasting = account.failures >= FAILED_POLLS
-        answer = self._list(world, account.key, world.now)
+        answer = account.list(world, world.now)
         if isinstance(answer, Unavailable):
             if account.failures == FAILED_POLLS:
                 for uid in entries:
@@ -567,7 +413,7 @@ class Process:
         seconds, account.before = listed & account.before, listed
         recorded = {work.entry.endpoint_id for work in self.works.values() if work.entry}
         fresh = sorted(i for i in seconds if i not in recorded and i not in account.traits)
-        self._read(world, account, fresh)
+        account.read(world, tuple(fresh))
         tags = {owner_tag(uid): uid for uid in self.works}
         for endpoint_id, trait in account.traits.items():
             if trait.marker is None or endpoint_id in account.told or endpoint_id in recorded:
@@ -585,23 +431,8 @@ class Process:
         return Process(
             self.name,
             {uid: replace(work) for uid, work in self.works.items()},
-            {
-                key: replace(account, traits=dict(account.traits), told=set(account.told))
-                for key, account in self.accounts.items()
-            },
+            {key: account.clone() for key, account in self.accounts.items()},
         )
-
-
-def _verb(step: Update | Start | Stop | Delete) -> tuple[str, Change | None]:
-    match step:
-        case Update(change=change):
-            return "update", change
-        case Start():
-            return "start", None
-        case Stop():
-            return "stop", None
-        case Delete():
-            return "delete", None
 
 
 def _unsynced(status: Status, wall: float) -> float:

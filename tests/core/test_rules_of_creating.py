@@ -21,6 +21,7 @@ from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Order
 from together_operator.resource.status import OperationPhase
 
+from .process_model import Process
 from .world import UID, World
 
 
@@ -191,6 +192,29 @@ def test_rule_4_another_process_s_record_is_an_open_attempt() -> None:
     world.run(200)
     assert world.reason() == Reason.SERVING
     assert world.judge.creates == 1
+
+
+def test_rule_4_whose_record_was_refused_does_not_send_under_another_s() -> None:
+    world = World.with_resource()
+    a, b = world.processes[0], Process("b")
+    world.processes.append(b)
+    world.wake(UID)
+    world.frozen.add("b")
+    world.reach(Record)
+    world.frozen.symmetric_difference_update({"a", "b"})
+    world.reach(Record)
+    world.frozen.clear()
+    # Both are about to write; one of them wins, and dies.
+    of_a, of_b = a.think(world, UID), b.think(world, UID)
+    assert of_a is not None
+    assert of_b is not None
+    world.act(b, of_b)
+    world.processes.remove(b)
+    world.act(a, of_a)
+    world.run(world.timing.settle - 10)
+    assert world.judge.creates == 0
+    world.run(300)
+    assert world.reason() == Reason.SERVING
 
 
 def test_rule_4_a_record_whose_answer_was_lost_is_still_this_process_s_own() -> None:
