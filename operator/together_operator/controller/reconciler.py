@@ -255,7 +255,7 @@ class Reconciler:
         error: Forbidden | Rejected,
     ) -> None:
         """Have a person learn what the cluster refuses, where they look first."""
-        self._tell(body, stories.Story("KubernetesRefused", str(error), warning=True))
+        self._tell(body, stories.of_refusal(str(error)))
         if isinstance(decision.step, Record | Wait):
             return  # what is refused is the status itself
         telling = case.wait(

@@ -123,6 +123,15 @@ def of_change(case: Case, decision: Decision) -> Story | None:
     return Story(situation.reason.value, situation.message, row(case, situation).stalled)
 
 
+def of_refusal(message: str) -> Story:
+    """What is told when the cluster refuses what the operator does for a resource.
+
+    Args:
+        message: What it refuses, and how that is mended.
+    """
+    return Story("KubernetesRefused", message, warning=True)
+
+
 def of_strangers(case: Case) -> list[Story]:
     """What is told of endpoints with this resource's mark that no request on record made.
 
