@@ -6,17 +6,13 @@ from the one class here, so that they cannot disagree.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
-    BeforeValidator,
     Field,
     FiniteFloat,
     SecretStr,
@@ -25,33 +21,30 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from together_operator.flags import Flag, InvalidSettings, Row, rows
 from together_operator.logs import LogFormat, LogLevel
 from together_operator.resource.spec import Api
+from together_operator.setting_kinds import (
+    ApiKey,
+    BaseUrl,
+    FirstApi,
+    Namespace,
+    Namespaces,
+    Port,
+    Probe,
+    ReadableFile,
+    Seconds,
+    Words,
+)
+
+__all__ = ["API_KEY_VARIABLE", "NAMESPACE_FILE", "PREFIX", "Probe", "Settings", "table"]
 
 PREFIX: Final = "TOGETHER_OPERATOR_"
 API_KEY_VARIABLE: Final = "TOGETHER_API_KEY"
 NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where Kubernetes tells a pod its own namespace."""
-
-_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-class Probe(StrEnum):
-    """How the operator finds out that an endpoint answers."""
-
-    REQUEST = "Request"
-    STATE = "State"
-
-
-def _split(value: Any) -> Any:
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, list | tuple):
-        return tuple(dict.fromkeys(str(item).strip() for item in value if str(item).strip()))
-    return value
 
 
 def _own_namespace() -> str:
@@ -59,11 +52,6 @@ def _own_namespace() -> str:
         return NAMESPACE_FILE.read_text(encoding="utf-8").strip() or "together-operator"
     except OSError:
         return "together-operator"
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Seconds = Annotated[FiniteFloat, Field(ge=0.05)]
-Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -83,7 +71,7 @@ class Settings(BaseSettings):
     )
 
     kubeconfig: Annotated[
-        Path | None,
+        ReadableFile | None,
         Flag(
             "Kubeconfig of the cluster.",
             "PATH",
@@ -92,7 +80,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     namespaces: Annotated[
-        Words,
+        Namespaces,
         Flag(
             "Namespace whose TogetherEndpoints are served; repeat for several.",
             "NS",
@@ -103,7 +91,7 @@ class Settings(BaseSettings):
         Field(validation_alias=AliasChoices(f"{PREFIX}NAMESPACE")),
     ] = ()
     operator_namespace: Annotated[
-        str,
+        Namespace,
         Flag(
             "Namespace of the operator's own objects, among them the copies of keys in use.",
             "NS",
@@ -124,7 +112,7 @@ class Settings(BaseSettings):
         Field(min_length=1, max_length=253),
     ] = None
     base_url: Annotated[
-        str,
+        BaseUrl,
         Flag(
             "Together's API, with the version: …/v1. The v2 API is its sibling.",
             "URL",
@@ -132,7 +120,7 @@ class Settings(BaseSettings):
         ),
     ] = "https://api.together.ai/v1"
     ca_file: Annotated[
-        Path | None,
+        ReadableFile | None,
         Flag(
             "File with the certificate authorities (PEM) that Together's API is checked against.",
             "PATH",
@@ -141,7 +129,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     api_key_file: Annotated[
-        Path | None,
+        ReadableFile | None,
         Flag(
             f"File with the operator's own Together API key; wins over {API_KEY_VARIABLE} and is "
             "read again when it changes.",
@@ -151,7 +139,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     default_key_namespaces: Annotated[
-        Words,
+        Namespaces,
         Flag(
             "Namespace whose resources may use the operator's own key; repeat for several.",
             "NS",
@@ -160,7 +148,7 @@ class Settings(BaseSettings):
         ),
     ] = ()
     first_api: Annotated[
-        Api,
+        FirstApi,
         Flag(
             "The generation of the API, V1 or V2, that `api: Auto` tries first.",
             "API",
@@ -278,7 +266,7 @@ class Settings(BaseSettings):
         ),
     ] = LogLevel.INFO
     api_key: Annotated[
-        SecretStr | None, Field(validation_alias=AliasChoices(API_KEY_VARIABLE), repr=False)
+        ApiKey | None, Field(validation_alias=AliasChoices(API_KEY_VARIABLE), repr=False)
     ] = None
 
     @classmethod
@@ -317,56 +305,6 @@ class Settings(BaseSettings):
         if isinstance(value, str) and "://" in value and info.field_name is not None:
             return cls.model_fields[info.field_name].default
         return value
-
-    @field_validator("api_key", mode="before")
-    @classmethod
-    def _trimmed(cls, value: Any) -> Any:
-        return value.strip() or None if isinstance(value, str) else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _usable_url(cls, url: str) -> str:
-        url = url.strip().rstrip("/")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an http or https URL, such as https://api.together.ai/v1")
-        if parts.username is not None or parts.query or parts.fragment:
-            raise ValueError("must have no user, query or fragment; the key is set elsewhere")
-        if not parts.path.endswith("/v1"):
-            raise ValueError("must end with /v1, such as https://api.together.ai/v1")
-        return url
-
-    @field_validator("namespaces", "default_key_namespaces", "operator_namespace")
-    @classmethod
-    def _namespace_names(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
-        for name in (value,) if isinstance(value, str) else value:
-            if not _NAMESPACE.fullmatch(name):
-                raise ValueError(
-                    f"{name!r} is not a namespace: lower-case letters, digits and '-', at most 63"
-                )
-        return value
-
-    @field_validator("kubeconfig", "ca_file", "api_key_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        try:
-            with path.expanduser().open("rb") as file:
-                if not file.read(1):
-                    raise ValueError(f"the file {path} is empty")
-        except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from None
-        return path.expanduser()
-
-    @field_validator("first_api")
-    @classmethod
-    def _supported_api(cls, api: Api) -> Api:
-        if api is Api.AUTO:
-            raise ValueError("must be V1 or V2")
-        if api is Api.V2:
-            raise ValueError("V2 is not supported by this version; leave it at V1")
-        return api
 
     @field_validator("leader_elect")
     @classmethod
