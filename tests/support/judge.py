@@ -18,7 +18,8 @@ Object = dict[str, Any]
 _MARK = re.compile(r" tep-[a-z2-7]{6}-([a-z2-7]{12})-[a-z2-7]{4}$")
 
 
-def _owner(display_name: str | None) -> str | None:
+def owner_of(display_name: str | None) -> str | None:
+    """Whose mark a display name carries: the hash of a uid, or `None` without a mark."""
     found = _MARK.search(display_name or "")
     return found.group(1) if found else None
 
@@ -49,7 +50,7 @@ class Judge:
             request
             for request in self.operator.posts()
             if isinstance(request["body"], dict)
-            and _owner(request["body"].get("display_name")) == self._tag
+            and owner_of(request["body"].get("display_name")) == self._tag
         ]
 
     def endpoints(self) -> list[Object]:
@@ -57,7 +58,7 @@ class Judge:
         return [
             endpoint
             for endpoint in self.operator.simulator.admin.endpoints()
-            if _owner(endpoint["requested_display_name"]) == self._tag
+            if owner_of(endpoint["requested_display_name"]) == self._tag
         ]
 
     def live(self) -> list[Object]:
@@ -103,7 +104,7 @@ class Judge:
 
     def marks(self, endpoint: Object) -> bool:
         """Whether an endpoint carries the resource's mark in the name that it has now."""
-        return _owner(endpoint["display_name"]) == self._tag
+        return owner_of(endpoint["display_name"]) == self._tag
 
     def touched(self, endpoint_id: str) -> list[Object]:
         """The changes and deletions of an endpoint that were asked for over the API."""

@@ -489,7 +489,8 @@ def running_operator(
             _explain(operator)
             raise
         finally:
-            supervisor.stop("operator", grace=5)
+            if operator.pid:
+                supervisor.stop("operator", grace=5)
             for space in served:
                 _let_go(space)
             cluster.kubectl(

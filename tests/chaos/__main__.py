@@ -1,0 +1,72 @@
+"""`make chaos`: many runs under crashes and faults, a table, JSON, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.chaos.boundary import Crash
+from tests.chaos.campaign import on_a_control_plane
+from tests.chaos.judge import Verdict
+from tests.chaos.plan import Plan, draw
+from tests.chaos.report import as_json, explain, show, totals
+
+
+def _told(verdict: Verdict) -> None:
+    if not verdict.passed:
+        explain(verdict)
+        return
+    crashes = ", ".join(verdict.reached) or "not killed"
+    print(
+        f"{verdict.seed:>8}  {verdict.scenario} with {verdict.fault}: {crashes};"
+        f" {verdict.converged:.1f} s, {verdict.seconds:.1f} s in all",
+        flush=True,
+    )
+
+
+def main(
+    runs: Annotated[int, typer.Option(help="How many runs.", min=1)] = 40,
+    seed: Annotated[int, typer.Option(help="What all of them are drawn from.", min=0)] = 1,
+    jobs: Annotated[
+        int, typer.Option(help="Runs at a time; 0: by the number of processors.", min=0)
+    ] = 0,
+    one: Annotated[str, typer.Option(help="One run again, by its seed, such as 1:23.")] = "",
+    scenario: Annotated[str, typer.Option(help="Only this scenario, and with --fault.")] = "",
+    fault: Annotated[str, typer.Option(help="With --scenario: only with this fault.")] = "none",
+    crash: Annotated[
+        list[str] | None, typer.Option(help="With --scenario: a crash, such as 'LABEL#1@before'.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write JSON there.")
+    ] = None,
+) -> None:
+    """Drive the real operator through crashes and faults, and judge it by Together's books."""
+    if one:
+        plans = [draw(one)]
+    elif scenario:
+        crashes = tuple(Crash.parse(text) for text in crash or ())
+        delays = tuple(0.5 for _ in crashes)
+        plans = [Plan(f"{seed}:{n}", scenario, fault, crashes, delays) for n in range(runs)]
+    else:
+        plans = [draw(f"{seed}:{number}") for number in range(runs)]
+    jobs = jobs or 2 * (os.cpu_count() or 1)
+    began = time.monotonic()
+    with on_a_control_plane(told=_told) as campaign:
+        verdicts = campaign.go(plans, jobs)
+    seconds = time.monotonic() - began
+    show(verdicts)
+    found = totals(verdicts)
+    print(f"{found['passed']} of {found['runs']} runs passed, in {seconds:.0f} s, {jobs} at a time")
+    if json_file is not None:
+        about = {"seed": seed, "jobs": jobs, "seconds": round(seconds, 1)}
+        json_file.write_text(as_json(verdicts, about) + "\n", encoding="utf-8")
+    if found["passed"] < found["runs"]:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,148 @@
+"""Many runs on one control plane, several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.judge import Verdict
+from tests.chaos.perform import perform
+from tests.chaos.plan import Plan
+from tests.chaos.proxy import Loop
+from tests.chaos.stage import Stage, staged
+from tests.cluster.resources import PROJECT
+from together_local.cluster.binaries import BinaryCache
+from together_local.cluster.cluster import Cluster
+from together_local.cluster.control_plane import ControlPlane
+from together_local.cluster.progress import ConsoleProgress
+from together_local.cluster.recipes import CONTROL_PLANE
+
+RUNS_OF_A_STAGE = 60
+"""Runs after which a stage is built anew, so that its files and memories stay small."""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Runs, on stages of a cluster.
+
+    Attributes:
+        cluster: The cluster, with the CRD installed.
+        helm: The helm command.
+        folder: Where everything goes.
+        environment: More of the operator's environment.
+        told: Called with each verdict as it comes, from any thread, one at a time.
+    """
+
+    cluster: Cluster
+    helm: Path
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    told: Callable[[Verdict], None] = lambda _: None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def go(self, plans: Sequence[Plan], jobs: int) -> list[Verdict]:
+        """Have all runs.
+
+        Args:
+            plans: What they are.
+            jobs: How many take place at the same time.
+
+        Returns:
+            What became of each, in the order of the plans.
+        """
+        ahead: queue.SimpleQueue[tuple[int, Plan]] = queue.SimpleQueue()
+        for item in enumerate(plans):
+            ahead.put(item)
+        verdicts: dict[int, Verdict] = {}
+        count = max(1, min(jobs, len(plans)))
+        threads = [
+            threading.Thread(target=self._job, args=(number, ahead, verdicts), daemon=True)
+            for number in range(count)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for number, plan in enumerate(plans):
+            if number not in verdicts:
+                lost = Verdict(plan.seed, plan.scenario, plan.fault)
+                lost.others.append("the run did not take place: its job ended")
+                verdicts[number] = lost
+                self.told(lost)
+        return [verdicts[number] for number in range(len(plans))]
+
+    def _job(
+        self,
+        number: int,
+        ahead: queue.SimpleQueue[tuple[int, Plan]],
+        verdicts: dict[int, Verdict],
+    ) -> None:
+        loop = Loop()
+        failures = 0
+        try:
+            while not ahead.empty() and failures < 3:
+                folder = self.folder / f"job-{number}-{len(verdicts)}"
+                try:
+                    with staged(
+                        self.cluster, self.helm, folder, loop, environment=self.environment
+                    ) as stage:
+                        failures = 0
+                        self._runs(stage, ahead, verdicts)
+                except Exception as error:  # noqa: BLE001 (told, and tried anew)
+                    failures += 1
+                    self._complain(error)
+        finally:
+            loop.close()
+
+    def _runs(
+        self,
+        stage: Stage,
+        ahead: queue.SimpleQueue[tuple[int, Plan]],
+        verdicts: dict[int, Verdict],
+    ) -> None:
+        for _ in range(RUNS_OF_A_STAGE):
+            try:
+                number, plan = ahead.get_nowait()
+            except queue.Empty:
+                return
+            verdict = perform(stage, plan)
+            with self._lock:
+                verdicts[number] = verdict
+                self.told(verdict)
+            if not verdict.passed:
+                return
+
+    def _complain(self, error: Exception) -> None:
+        with self._lock:
+            print(f"a stage could not be had: {type(error).__name__}: {error}", flush=True)
+
+
+@contextlib.contextmanager
+def on_a_control_plane(
+    *, environment: Mapping[str, str] | None = None, told: Callable[[Verdict], None]
+) -> Iterator[Campaign]:
+    """Have a campaign on a control plane of its own, for the length of a block.
+
+    Args:
+        environment: More of the operator's environment.
+        told: Called with each verdict as it comes.
+    """
+    progress = ConsoleProgress()
+    binaries = BinaryCache().ensure((*CONTROL_PLANE, "helm"), progress)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ControlPlane.start(Path(name) / "control-plane", binaries, progress=progress) as plane,
+    ):
+        install_crd(plane)
+        yield Campaign(plane, binaries["helm"], Path(name), environment or {}, told)
+
+
+def install_crd(cluster: Cluster) -> None:
+    """Have a cluster serve TogetherEndpoints."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PROJECT / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")

@@ -1,0 +1,77 @@
+"""What goes wrong around the operator in a run, at Together's side or on the way to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tests.chaos.goal import Goal
+
+if TYPE_CHECKING:
+    from tests.chaos.run import Run
+    from tests.chaos.scenarios import Scenario
+
+WRITES = "^(POST|PATCH|DELETE)$"
+ENDPOINTS = "^/v1/endpoints"
+
+
+class Fault:
+    """One thing that goes wrong.
+
+    Attributes:
+        name: What the table calls it.
+    """
+
+    name: ClassVar[str]
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Whether it says anything in a scenario."""
+        return True
+
+    def arm(self, run: Run) -> None:
+        """Have it go wrong from now on, and end by `Run.after` or `Run.once`."""
+
+    def goals(self, run: Run, goals: tuple[Goal, ...]) -> tuple[Goal, ...]:
+        """The right ends with it.
+
+        Args:
+            run: The run.
+            goals: The scenario's own.
+        """
+        return goals
+
+
+class Nothing(Fault):
+    """All is well, but for crashes."""
+
+    name = "none"
+
+
+class Armed(Fault):
+    """A fault of the simulator's, on the next writes.
+
+    Attributes:
+        fault: What, in the words of its admin API.
+        times: How many writes it meets, at most.
+    """
+
+    fault: ClassVar[dict[str, Any]]
+    times: ClassVar[int] = 2
+
+    def arm(self, run: Run) -> None:
+        """Arm it."""
+        times = run.chance.randint(1, self.times)
+        for method in ("POST", "PATCH", "DELETE"):
+            run.together.arm(
+                {"method": method, "path_regex": ENDPOINTS, "times": times, **self.fault}
+            )
+
+
+class ResetAfter(Armed):
+    """The connection is cut when the effect is there."""
+
+    name = "reset-after"
+    fault: ClassVar = {"fault": "reset_after"}
+
+
+FAULTS: dict[str, Fault] = {f.name: f for f in (Nothing(), ResetAfter())}
+"""All of them, by name."""

@@ -1,0 +1,196 @@
+"""The judge: Together's books and what kubectl shows, and nothing that the operator says of itself.
+
+Endpoints are counted for a resource by the mark in the body of the request that made them, never by
+the name that they have now.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.chaos.kube import Object
+from tests.chaos.run import Run
+from tests.chaos.timing import BEYOND, LATENESS
+from tests.support.contract import violations
+from tests.support.judge import owner_of
+from together_operator.core.marker import owner_tag
+
+_PREFIX: Final = 24
+"""Characters of a key that give it away: as many as no other text shares with it."""
+_SLACK: Final = 5.0
+"""Seconds that a slow machine may add to a bound."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of a run.
+
+    Attributes:
+        seed: What it was drawn from.
+        scenario: What happened.
+        fault: What went wrong.
+        crashes: Where the operator was to end.
+        reached: Where it did.
+        converged: Seconds from the last trouble until everything agreed; `None` if it never did.
+        seconds: How long the run took.
+        duplicates: Endpoints that lived at the same time as another of the same resource.
+        leaks: Endpoints that outlived their resource.
+        lost: Endpoints on record that were deleted, or are on nobody's record.
+        wrong_stops: Stops that nobody had asked for.
+        wrong_starts: Starts that nobody had asked for.
+        keys: Places in which a key was seen.
+        others: Whatever else is wrong.
+        counts: How often each boundary was met.
+        notes: What happened, in order.
+    """
+
+    seed: str
+    scenario: str
+    fault: str
+    crashes: list[str] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)
+    converged: float | None = None
+    seconds: float = 0.0
+    duplicates: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    wrong_stops: list[str] = field(default_factory=list)
+    wrong_starts: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong, in words."""
+        kinds = ("duplicates", "leaks", "lost", "wrong_stops", "wrong_starts", "keys", "others")
+        return [f"{kind}: {text}" for kind in kinds for text in getattr(self, kind)]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is as it should be, and it could be judged at all."""
+        return not self.problems and self.converged is not None
+
+
+def judge(run: Run, verdict: Verdict) -> None:
+    """Write into a verdict what the books say of a run that is over.
+
+    Args:
+        run: The run; its resource is gone.
+        verdict: What is known so far.
+    """
+    ledger = run.ledger()
+    ours = [e for e in ledger["endpoints"] if _is_of(run, e)]
+    versions = run.stage.operator.space.stream.history(run.kube.namespace, run.name)
+    recorded = {
+        v["status"]["endpointID"] for v in versions if v.get("status", {}).get("endpointID")
+    }
+    requests = [r for r in ledger["requests"] if r["path"].startswith("/v1/endpoints")]
+    _overlaps(run, ours, recorded, verdict)
+    _leaks(ours, verdict)
+    _deletions(run, requests, recorded, verdict)
+    _states(run, requests, verdict)
+    _secrets(run, versions, verdict)
+    for version in versions:
+        meta = version["metadata"]
+        verdict.others += [f"@{meta['resourceVersion']}: {text}" for text in violations(version)]
+
+
+def _is_of(run: Run, endpoint: Object) -> bool:
+    """Whether an endpoint was made on behalf of the run's resource."""
+    return owner_of(endpoint["requested_display_name"]) == owner_tag(run.uid)
+
+
+def _overlaps(run: Run, ours: list[Object], recorded: set[str], verdict: Verdict) -> None:
+    lives = sorted(ours, key=lambda e: float(e["created_at"]))
+    for first, second in itertools.combinations(lives, 2):
+        end = min(_end(first), _end(second))
+        together = end - max(first["created_at"], second["created_at"])
+        if together <= 0:
+            continue
+        what = f"{first['id']} and {second['id']} lived together for {together:.2f} s"
+        if not run.beyond:
+            verdict.duplicates.append(what)
+        elif together > BEYOND + run.downtime + _SLACK:
+            verdict.duplicates.append(f"{what}, which is too long even for a late effect")
+        elif first["id"] in recorded and second["id"] in recorded:
+            verdict.lost.append(f"both {first['id']} and {second['id']} were on record")
+
+
+def _end(endpoint: Object) -> float:
+    deleted: float | None = endpoint["deleted_at"]
+    return time.time() if deleted is None else deleted
+
+
+def _leaks(ours: Iterable[Object], verdict: Verdict) -> None:
+    verdict.leaks += [
+        f"{endpoint['id']} lives in {endpoint['state']}, its resource is gone"
+        for endpoint in ours
+        if endpoint["deleted_at"] is None
+    ]
+
+
+def _deletions(run: Run, requests: Iterable[Object], recorded: set[str], verdict: Verdict) -> None:
+    """Nothing on record is deleted while its resource lives, and nothing of somebody else's."""
+    for request in requests:
+        if request["method"] != "DELETE":
+            continue
+        endpoint = request["path"].rpartition("/")[2]
+        early = run.deleted is None or request["at"] < run.deleted
+        if endpoint in run.strangers:
+            verdict.lost.append(f"{endpoint}, somebody else's, was deleted")
+        elif early and endpoint in recorded:
+            verdict.lost.append(f"{endpoint}, on record, was deleted while its resource lived")
+
+
+def _states(run: Run, requests: Iterable[Object], verdict: Verdict) -> None:
+    """No stop and no start that was not asked for when it was decided on (I8)."""
+    for request in requests:
+        body = request["body"] if isinstance(request["body"], dict) else {}
+        state, at = body.get("state"), request["at"]
+        if request["method"] == "PATCH" and state == "STOPPED":
+            if not _wished(run, at, "Stopped"):
+                verdict.wrong_stops.append(f"{request['path']} at {at - run.began:.3f} s")
+        elif request["method"] == "PATCH" and state == "STARTED":
+            if not _wished(run, at, "Started", start=True):
+                verdict.wrong_starts.append(f"{request['path']} at {at - run.began:.3f} s")
+        elif request["method"] == "POST" and state != "STOPPED" and not _wished(run, at, "Started"):
+            verdict.wrong_starts.append(f"an order at {at - run.began:.3f} s")
+
+
+def _wished(run: Run, at: float, state: str, *, start: bool = False) -> bool:
+    """Whether a state was asked for at some moment at which a request may have been decided on."""
+    since = at - LATENESS
+    later = [*(wish.at for wish in run.wishes[1:]), float("inf")]
+    return any(
+        wish.at <= at and until >= since and wish.state == state and (wish.start or not start)
+        for wish, until in zip(run.wishes, later, strict=True)
+    )
+
+
+def _secrets(run: Run, versions: list[Object], verdict: Verdict) -> None:
+    """No byte of a key in anything that the operator emits (I6)."""
+    emitted = {
+        "the log": run.stage.log_since(run.log),
+        "the status": json.dumps(versions),
+        "an event": json.dumps(run.kube.events()),
+        "the metrics": run.stage.metrics(),
+    }
+    for key in run.keys:
+        for form in _forms(key):
+            verdict.keys += [place for place, text in emitted.items() if form in text]
+
+
+def _forms(key: str) -> list[str]:
+    """How a key, or enough of it, may be written."""
+    raw = key.encode()
+    encoded = [base64.b64encode(b"\0" * shift + raw).decode() for shift in range(3)]
+    # What is before the key or after it changes the ends of its base64.
+    return [key[:_PREFIX], *(text[4 : 4 + _PREFIX] for text in encoded)]

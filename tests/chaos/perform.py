@@ -1,0 +1,99 @@
+"""A run from its plan to its verdict."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+
+from tests.chaos.faults import FAULTS
+from tests.chaos.goal import Goal
+from tests.chaos.judge import Verdict, judge
+from tests.chaos.kube import KubeAwayError
+from tests.chaos.plan import Plan
+from tests.chaos.run import Run
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.stage import Stage
+
+
+def perform(stage: Stage, plan: Plan) -> Verdict:
+    """Have a run, and judge it.
+
+    Args:
+        stage: Where it takes place; not to be used any more if the verdict is not good.
+        plan: What it is.
+
+    Returns:
+        What became of it. A run that cannot be judged has not passed.
+    """
+    run = Run(stage, plan)
+    verdict = Verdict(plan.seed, plan.scenario, plan.fault, [str(crash) for crash in plan.crashes])
+    try:
+        _play(run, verdict)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the run has not passed)
+        verdict.others.append(f"{type(error).__name__}: {error}")
+        verdict.notes.append(traceback.format_exc(limit=-4))
+        verdict.converged = None
+    finally:
+        stage.tracker.disarm()
+    verdict.reached = run.reached
+    verdict.seconds = time.time() - run.began
+    verdict.notes = [*run.notes, *verdict.notes]
+    if not verdict.passed:
+        verdict.notes += _evidence(run)
+    return verdict
+
+
+def _play(run: Run, verdict: Verdict) -> None:
+    scenario, fault = SCENARIOS[run.plan.scenario], FAULTS[run.plan.fault]
+    run.open()
+    scenario.prepare(run)
+    fault.arm(run)
+    run.arm_crashes()
+    run.disturbed()
+    scenario.act(run)
+    goals = fault.goals(run, scenario.goals(run))
+
+    def settled() -> Goal | None:
+        found, live = run.read(), run.live()
+        return next((goal for goal in goals if goal.reached(found, live)), None)
+
+    goal = run.until(f"one of {[sorted(g.reasons) for g in goals]}", settled, calm=True)
+    verdict.converged = max(0.0, time.monotonic() - run.calm)
+    verdict.counts = run.stage.tracker.counts()
+    run.note(f"settled: {sorted(goal.reasons) or 'gone'} with {goal.live} live")
+    run.spare()
+    _end(run)
+    judge(run, verdict)
+
+
+def _end(run: Run) -> None:
+    """The end of the resource, in peace; nothing may be left of it."""
+    run.together.clear_faults()
+    if run.deleted is None and run.read() is not None:
+        run.delete()
+    run.until("the resource is gone", lambda: run.read() is None)
+    # What may still come of what was sent is waited for: it must not, or it must be taken back.
+    if run.late > time.monotonic():
+        run.until("late effects are over", lambda: time.monotonic() > run.late)
+    run.until("nothing of it is left at Together", lambda: not run.live())
+    run.note("gone")
+    run.sweep()
+
+
+def _evidence(run: Run) -> list[str]:
+    """What a person wants to see after a failure."""
+    found: list[str] = ["--- the resource, as kubectl shows it"]
+    try:
+        found.append(json.dumps(run.read(), indent=1))
+    except KubeAwayError as error:
+        found.append(str(error))
+    ledger = run.ledger()
+    found.append("--- the ledger")
+    found += [json.dumps(endpoint) for endpoint in ledger["endpoints"]]
+    for request in ledger["requests"]:
+        at = request["at"] - run.began
+        body = json.dumps(request["body"]) if request["body"] else ""
+        found.append(f"{at:8.3f} {request['method']} {request['path']} {request['status']} {body}")
+    found += ["--- the operator's log", run.stage.log_since(run.log)[-60_000:]]
+    return found

@@ -1,0 +1,104 @@
+"""What a run will be, drawn from its seed and from nothing else.
+
+A seed is the campaign's own and a number, such as `7:123`: the same text is the same run for ever,
+as long as the lists of scenarios, faults and boundaries are the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.boundaries import BOUNDARIES
+from tests.chaos.boundary import Crash, Point
+from tests.chaos.faults import FAULTS
+from tests.chaos.scenarios import SCENARIOS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run before it is one.
+
+    Attributes:
+        seed: What it was drawn from.
+        scenario: What happens to the resource, by name.
+        fault: What goes wrong around the operator, by name.
+        crashes: Where the operator ends, one after the other.
+        delays: Seconds until it is started again, after each of them.
+    """
+
+    seed: str
+    scenario: str
+    fault: str = "none"
+    crashes: tuple[Crash, ...] = ()
+    delays: tuple[float, ...] = field(default=())
+
+    def __str__(self) -> str:
+        crashes = ", ".join(map(str, self.crashes)) or "no crash"
+        return f"{self.seed}: {self.scenario} with {self.fault}, {crashes}"
+
+
+def every_crash() -> list[tuple[str, Crash]]:
+    """Every scenario's every boundary, at each point."""
+    return [
+        (scenario, Crash(label, nth, point))
+        for scenario, labels in BOUNDARIES.items()
+        if scenario in SCENARIOS
+        for label, times in labels.items()
+        for nth in range(1, times + 1)
+        for point in Point
+    ]
+
+
+def draw(seed: str) -> Plan:
+    """The run of a seed.
+
+    Args:
+        seed: The campaign's seed and a number from 0, with a colon between them.
+
+    Raises:
+        ValueError: It is not a seed.
+    """
+    campaign, _, text = seed.partition(":")
+    if not text.isdigit():
+        raise ValueError(f"{seed!r} is not a seed, such as 7:123")
+    number = int(text)
+    chance = random.Random(seed)
+    # Every other run is the next of all crashes there are, in the campaign's own order.
+    all_of_them = every_crash()
+    random.Random(campaign).shuffle(all_of_them)
+    if number % 2 == 0 and number // 2 < len(all_of_them):
+        scenario, crash = all_of_them[number // 2]
+        return Plan(seed, scenario, "none", (crash,), (_delay(chance),))
+    scenario = _scenario(chance, number)
+    fault = chance.choice(fitting(scenario))
+    crashes = _crashes(chance, scenario, chance.choice((0, 1, 2, 2, 3)))
+    return Plan(seed, scenario, fault, crashes, tuple(_delay(chance) for _ in crashes))
+
+
+def _scenario(chance: random.Random, number: int) -> str:
+    """Each in its turn, so that even a short campaign has most of them."""
+    names = sorted(SCENARIOS)
+    return names[(number // 2) % len(names)] if number % 4 == 1 else chance.choice(names)
+
+
+def fitting(scenario: str) -> Sequence[str]:
+    """The faults that say anything in a scenario."""
+    return [name for name in sorted(FAULTS) if FAULTS[name].fits(SCENARIOS[scenario])]
+
+
+def _crashes(chance: random.Random, scenario: str, count: int) -> tuple[Crash, ...]:
+    labels = [(w, n) for w, times in BOUNDARIES[scenario].items() for n in range(1, times + 1)]
+    again = [(w, n) for w, times in BOUNDARIES["restart"].items() for n in range(1, times + 1)]
+    drawn: list[Crash] = []
+    for _ in range(count):
+        label, nth = chance.choice(labels + again if drawn else labels)
+        # After a crash the counting begins anew, and not everything comes as often again.
+        drawn.append(Crash(label, 1 if drawn else nth, chance.choice(list(Point))))
+    return tuple(drawn)
+
+
+def _delay(chance: random.Random) -> float:
+    """Mostly at once, sometimes so late that effects and waits have passed meanwhile."""
+    return chance.choice((0.0, chance.uniform(0, 1), chance.uniform(1, 5)))

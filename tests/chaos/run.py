@@ -1,0 +1,320 @@
+"""One run: a resource's scenario, with faults and crashes, from its beginning to its end.
+
+Everything that happens by the clock happens in `tend`, which every wait calls: the operator comes
+back after a crash, a fault ends, a person does something in the console. Nothing runs beside it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.kube import KubeAwayError, Object
+from tests.chaos.plan import Plan
+from tests.chaos.stage import Life, Stage
+from tests.chaos.timing import DEADLINE
+from tests.support.operator import KEYS, SECRET, manifest, reason_of
+
+_LOOK = 0.05
+"""Seconds between two looks."""
+
+
+class NotJudgedError(AssertionError):
+    """The run did not come to where it can be judged, which is as bad as a wrong end."""
+
+
+@dataclass(slots=True)
+class _Event:
+    """Something that is to happen once.
+
+    Attributes:
+        when: Whether its time has come.
+        act: What happens then.
+        trouble: Whether all is not well before it has happened.
+    """
+
+    when: Callable[[], bool]
+    act: Callable[[], None]
+    trouble: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the resource asked of the endpoint's state, from a moment on.
+
+    Attributes:
+        at: Unix seconds.
+        state: `Started` or `Stopped`.
+        start: Whether it was a wish to start what is stopped.
+    """
+
+    at: float
+    state: str
+    start: bool = False
+
+
+class Run:
+    """A run under way.
+
+    Args:
+        stage: Where it takes place.
+        plan: What it is.
+
+    Attributes:
+        stage: Where it takes place.
+        plan: What it is.
+        chance: Draws whatever else is drawn, by the plan's seed.
+        kube: The resource's namespace.
+        together: The simulated Together, for who acts there.
+        name: The resource.
+        uid: Its uid, once it has been made.
+        key: The API key in its Secret.
+        keys: Every key that the run has used.
+        project: Whose endpoints these are at Together.
+        log: Where the run's part of the operator's log begins.
+        began: Unix seconds.
+        wishes: What it asked of the endpoint's state, in order.
+        deleted: When its deletion was asked for, in unix seconds.
+        calm: Since when nothing has gone wrong any more, in monotonic seconds.
+        strangers: Endpoints of the same project that are not the resource's.
+        beyond: Whether an effect comes later than the protocol assumes.
+        late: Until when an effect may come, in monotonic seconds.
+        downtime: Seconds for which the operator was away.
+        reached: The crashes that have come about.
+        notes: What happened, for who reads of a failure.
+    """
+
+    def __init__(self, stage: Stage, plan: Plan) -> None:
+        self.stage = stage
+        self.plan = plan
+        self.chance = random.Random(f"{plan.seed} as it happens")
+        self.kube = stage.kube
+        self.together: Any = stage.operator.simulator.admin
+        mark = uuid.uuid4().hex[:8]
+        self.name = f"run-{mark}"
+        self.uid = ""
+        self.project = f"project-{mark}"
+        self.keys: list[str] = []
+        self.key = self.new_key()
+        self.log = stage.log_size()
+        self.began = time.time()
+        self.wishes: list[Wish] = []
+        self.deleted: float | None = None
+        self.calm = time.monotonic()
+        self.strangers: set[str] = set()
+        self.beyond = False
+        self.late = time.monotonic()
+        self.downtime = 0.0
+        self.reached: list[str] = []
+        self.notes: list[str] = []
+        self._events: list[_Event] = []
+        self._ahead = list(zip(plan.crashes, plan.delays, strict=True))
+        self._struck: Life | None = None
+        self._again: float | None = None
+
+    # -- what a person does ----------------------------------------------------------------------
+
+    def new_key(self) -> str:
+        """Another API key, of the same project once that is told to Together."""
+        self.keys.append(f"{KEYS}{uuid.uuid4().hex}")
+        return self.keys[-1]
+
+    def open(self) -> None:
+        """Begin with an empty Together, and a Secret with a key."""
+        self.together.reset()
+        self.together.keys(projects={self.key: self.project})
+        self.kube.secret(SECRET, self.key)
+        self.stage.tracker.reset()
+
+    def apply(self, **spec: Any) -> None:
+        """Create the resource."""
+        document = manifest(self.name, **spec)
+        self.note(f"apply {document['spec']}")
+        self.wish(spec.get("state", "Started"))
+        made = self.kube.create(document)
+        self.uid = made["metadata"]["uid"]
+
+    def edit(self, **spec: Any) -> None:
+        """Change fields of the resource's spec."""
+        self.note(f"edit {spec}")
+        if "state" in spec:
+            self.wish(spec["state"], start=spec["state"] == "Started")
+        self.kube.patch(self.name, {"spec": spec})
+        self.disturbed()
+
+    def annotate(self, word: str, value: str | None) -> None:
+        """Set or remove one of our annotations."""
+        self.note(f"annotate {word}={value}")
+        notes = {f"together-operator.io/{word}": value}
+        self.kube.patch(self.name, {"metadata": {"annotations": notes}})
+        self.disturbed()
+
+    def delete(self) -> None:
+        """Ask for the resource to be deleted."""
+        self.note("delete")
+        self.deleted = time.time()
+        self.kube.delete(self.name)
+        self.disturbed()
+
+    def wish(self, state: str, *, start: bool = False) -> None:
+        """Write down what is asked of the endpoint's state from now on."""
+        self.wishes.append(Wish(time.time(), state, start))
+
+    def sweep(self) -> None:
+        """Take away what may be left of a resource that is gone, so that the next run is alone."""
+        for copy in self.kube.secrets(self.stage.operator.namespace):
+            place = f"/api/v1/namespaces/{copy['metadata']['namespace']}/secrets"
+            if copy.get("type") == "Opaque":
+                self.kube.ask("DELETE", f"{place}/{copy['metadata']['name']}", missing=True)
+        self.kube.delete_secret(SECRET)
+
+    # -- what is there ---------------------------------------------------------------------------
+
+    def read(self) -> Object | None:
+        """The resource, or `None` if there is none; what it was, while nobody answers."""
+        return self.kube.read(self.name)
+
+    def ledger(self) -> Object:
+        """Together's books of this run."""
+        found: Object = self.together.ledger()
+        return found
+
+    def live(self) -> list[Object]:
+        """What lives at Together of this run, the strangers left out."""
+        return [
+            endpoint
+            for endpoint in self.ledger()["endpoints"]
+            if endpoint["deleted_at"] is None
+            and endpoint["project"] == self.project
+            and endpoint["id"] not in self.strangers
+        ]
+
+    def note(self, text: str) -> None:
+        """Write down what happens."""
+        self.notes.append(f"{time.time() - self.began:8.3f}  {text}")
+
+    # -- what goes wrong -------------------------------------------------------------------------
+
+    def disturbed(self) -> None:
+        """All is not well just now."""
+        self.calm = time.monotonic()
+
+    def after(self, seconds: float, act: Callable[[], None], *, trouble: bool = True) -> None:
+        """Have something happen once, after so many seconds."""
+        due = time.monotonic() + seconds
+        self.once(lambda: time.monotonic() >= due, act, trouble=trouble)
+
+    def once(
+        self, when: Callable[[], bool], act: Callable[[], None], *, trouble: bool = True
+    ) -> None:
+        """Have something happen once, as soon as something is so.
+
+        Args:
+            when: Whether it is so.
+            act: What happens then.
+            trouble: Whether all is not well before.
+        """
+        self._events.append(_Event(when, act, trouble))
+
+    def arm_crashes(self) -> None:
+        """From now on the operator meets its ends, one after the other."""
+        self.stage.tracker.reset()
+        self._arm_next()
+
+    def _arm_next(self) -> None:
+        if self._ahead:
+            self.stage.tracker.arm(self._ahead[0][0], self._strike)
+
+    def _strike(self) -> None:
+        # In the proxy's thread: the end itself, and nothing that could be late for it.
+        life = self.stage.life
+        life.kill()
+        self._struck = life
+
+    def tend(self) -> None:
+        """Have everything happen whose time has come.
+
+        Raises:
+            NotJudgedError: The operator has ended by itself.
+        """
+        self._tend_operator()
+        for event in list(self._events):
+            if event.when():
+                self._events.remove(event)
+                event.act()
+                if event.trouble:
+                    self.disturbed()
+
+    def _tend_operator(self) -> None:
+        if self._struck is not None:
+            self._struck = None
+            crash, delay = self._ahead.pop(0)
+            self.reached.append(str(crash))
+            self.note(f"killed at {crash}, back in {delay:.2f} s")
+            self.downtime += delay
+            self._again = time.monotonic() + delay
+        if self._again is None:
+            life = self.stage.life
+            code = self.stage.exit_code(life)
+            if code is not None and life.ended is None:
+                raise NotJudgedError(f"the operator ended by itself, with {code}")
+        elif time.monotonic() >= self._again:
+            self._again = None
+            self.stage.launch()
+            self._arm_next()
+            self.note("started again")
+            self.disturbed()
+
+    def spare(self) -> None:
+        """Let the operator live: the crashes that have not come about will not any more."""
+        self.stage.tracker.disarm()
+        self.tend()
+        self._ahead.clear()
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something is still going wrong, or the operator is away."""
+        return self._again is not None or any(event.trouble for event in self._events)
+
+    # -- waiting ---------------------------------------------------------------------------------
+
+    def until(
+        self, what: str, look: Callable[[], Any], *, within: float = DEADLINE, calm: bool = False
+    ) -> Any:
+        """Wait until a look returns something true, and return that.
+
+        Args:
+            what: What is waited for, in words.
+            look: Returns something true, or not.
+            within: Seconds until that is given up, since something last went wrong.
+            calm: Whether nothing may be going wrong any more, either.
+
+        Raises:
+            NotJudgedError: It did not become true.
+        """
+        self.disturbed()
+        while True:
+            self.tend()
+            try:
+                seen = look()
+            except KubeAwayError:
+                seen = None
+            if seen and not (calm and self.troubled):
+                return seen
+            if time.monotonic() > self.calm + within and not self.troubled:
+                raise NotJudgedError(f"not within {within:.0f} s: {what}; last seen: {seen!r}")
+            time.sleep(_LOOK)
+
+    def reaches(self, *reasons: str) -> Object:
+        """Wait until Ready has one of these reasons for this generation; the resource then."""
+
+        def look() -> Object | None:
+            found = self.read()
+            return found if found is not None and reason_of(found) in reasons else None
+
+        found: Object = self.until("|".join(reasons), look)
+        return found

@@ -1,0 +1,234 @@
+"""What one job of a campaign has for itself: a namespace, an operator, a Together, and a proxy.
+
+The control plane is shared. Runs take place on a stage one after the other; one that failed is torn
+down, so that it cannot spoil the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.boundary import Tracker
+from tests.chaos.kube import Kube
+from tests.chaos.proxy import Loop, Proxy
+from tests.support.operator import SPEED, OperatorProcess, running_operator
+from together_local.cluster.cluster import Cluster
+from together_local.cluster.supervision import Supervisor
+from together_local.simulator import Options
+
+READY_SECONDS: Final = 120.0
+"""Within these an operator is ready, on however slow a machine."""
+_PORT = re.compile(r"\b(health|metrics) on port (\d+)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Life:
+    """One process of the operator.
+
+    Attributes:
+        name: What it was started as.
+        pid: Its process id.
+        log: Where its log begins, in bytes of the operator's log.
+        began: When it was started, in unix seconds.
+        ended: When we ended it; `None` if we did not.
+        ports: Where it serves health and metrics, as far as it has told.
+    """
+
+    name: str
+    pid: int
+    log: int
+    began: float
+    ended: float | None = None
+    ports: dict[str, str] = field(default_factory=dict)
+
+    def kill(self) -> None:
+        """End it as a crash would, at once."""
+        self.ended = time.time()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """End it as Kubernetes would, by SIGTERM, without waiting."""
+        self.ended = time.time()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+
+
+class Stage:
+    """One operator with everything around it.
+
+    Attributes:
+        cluster: The control plane, shared with other stages.
+        operator: The operator's place: its simulated Together, its namespaces, its log.
+        kube: The namespace that it serves.
+        proxy: What stands between the operator and everything else.
+        tracker: Counts boundaries.
+        folder: Where its files are.
+        lives: The processes that the operator had, the newest last.
+    """
+
+    def __init__(
+        self,
+        operator: OperatorProcess,
+        kube: Kube,
+        proxy: Proxy,
+        tracker: Tracker,
+        supervisor: Supervisor,
+        folder: Path,
+        flags: Sequence[str],
+        environment: Mapping[str, str],
+    ) -> None:
+        self.cluster = operator.cluster
+        self.operator = operator
+        self.kube = kube
+        self.proxy = proxy
+        self.tracker = tracker
+        self.folder = folder
+        self.lives: list[Life] = []
+        self._supervisor = supervisor
+        self._environment = dict(environment)
+        self._command = [
+            *operator.command(),
+            *("--kubeconfig", str(_proxied(folder, proxy))),
+            *("--base-url", proxy.together_url),
+            *("--namespace", kube.namespace),
+            *flags,
+        ]
+
+    # -- processes -------------------------------------------------------------------------------
+
+    def launch(self) -> Life:
+        """Start a process of the operator, without waiting for anything."""
+        name, log = f"operator-{len(self.lives)}", self.log_size()
+        process = self._supervisor.start(
+            name,
+            self._command,
+            env={**os.environ, **self._environment},
+            cwd=self.folder,
+            log=self.operator.log,
+        )
+        life = Life(name, process.pid, log, time.time())
+        self.lives.append(life)
+        return life
+
+    def start(self) -> Life:
+        """Start a process of the operator, and wait until it is ready."""
+        life = self.launch()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready(life):
+            if self.exit_code(life) is not None:
+                raise AssertionError(f"the operator ended: {self.log_since(life.log)[-4000:]}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not ready: {self.log_since(life.log)[-4000:]}")
+            time.sleep(0.1)
+        return life
+
+    @property
+    def life(self) -> Life:
+        """The newest process."""
+        return self.lives[-1]
+
+    def exit_code(self, life: Life) -> int | None:
+        """How a process ended; `None` while it runs."""
+        return self._supervisor.exit_code(life.name)
+
+    def ready(self, life: Life) -> bool:
+        """Whether a process says that it is ready."""
+        return self._get(life, "health", "/readyz") is not None
+
+    def metrics(self) -> str:
+        """What the newest process says on /metrics; nothing if it does not."""
+        return self._get(self.life, "metrics", "/metrics") or ""
+
+    def _get(self, life: Life, what: str, path: str) -> str | None:
+        if what not in life.ports:
+            told = _PORT.findall(self.log_since(life.log))
+            life.ports = {kind.lower(): port for kind, port in told}
+        if what not in life.ports:
+            return None
+        try:
+            url = f"http://127.0.0.1:{life.ports[what]}{path}"
+            with urllib.request.urlopen(url, timeout=5) as got:
+                text: str = got.read().decode()
+        except OSError:
+            return None
+        return text
+
+    # -- the log ---------------------------------------------------------------------------------
+
+    def log_size(self) -> int:
+        """How much the operator has logged so far, in bytes."""
+        return self.operator.log.stat().st_size if self.operator.log.exists() else 0
+
+    def log_since(self, size: int) -> str:
+        """What the operator logged after it had logged so much."""
+        if not self.operator.log.exists():
+            return ""
+        with self.operator.log.open("rb") as file:
+            file.seek(size)
+            return file.read().decode(errors="replace")
+
+
+def _proxied(folder: Path, proxy: Proxy) -> Path:
+    """The operator's own identity, by way of the proxy."""
+    content = json.loads((folder / "kubeconfig").read_text())
+    content["clusters"][0]["cluster"]["server"] = proxy.kube_url
+    path = folder / "kubeconfig.proxied"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content))
+    return path
+
+
+@contextlib.contextmanager
+def staged(
+    cluster: Cluster,
+    helm: Path,
+    folder: Path,
+    loop: Loop,
+    *,
+    flags: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Stage]:
+    """Have a stage for the length of a block, with its operator running.
+
+    Args:
+        cluster: The control plane, with the CRD installed.
+        helm: The helm command, for the chart's rights.
+        folder: Where its files go.
+        loop: Where its proxy runs.
+        flags: More of the operator's flags.
+        environment: More of the operator's environment.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tracker = Tracker()
+    with contextlib.ExitStack() as stack:
+        # The rights are on the whole cluster: those in a namespace would go with it.
+        operator = stack.enter_context(
+            running_operator(
+                cluster, helm, folder, secret=False, start=False, clusterwide=True,
+                options=Options(speed=SPEED, seed=1),
+            )
+        )  # fmt: skip
+        supervisor = stack.enter_context(
+            Supervisor(folder / "operators.json", folder / "operators.log")
+        )
+        kube = stack.enter_context(Kube(cluster, operator.space.name))
+        proxy = stack.enter_context(
+            Proxy(
+                loop, tracker, kube=cluster.server, ca=str(cluster.ca),
+                together=operator.simulator.url, own=operator.namespace,
+            )
+        )  # fmt: skip
+        stage = Stage(operator, kube, proxy, tracker, supervisor, folder, flags, environment or {})
+        stage.start()
+        yield stage
