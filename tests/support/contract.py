@@ -137,18 +137,47 @@ def _fits(values: tuple[bool | None, ...], row: tuple[bool | None, bool, bool]) 
     return values[1:] == row[1:] and row[0] in (KEPT, values[0])
 
 
+def jumps(before: Object, after: Object) -> Iterable[str]:
+    """What is wrong between two versions of one resource that followed one another.
+
+    Args:
+        before: The older one.
+        after: The newer one.
+    """
+    if before["metadata"]["uid"] != after["metadata"]["uid"]:
+        return
+    old, new = conditions(before), conditions(after)
+    for kind in old.keys() & new.keys():
+        flipped = old[kind]["status"] != new[kind]["status"]
+        moved = old[kind]["lastTransitionTime"] != new[kind]["lastTransitionTime"]
+        if moved and not flipped:
+            yield f"lastTransitionTime of {kind} moved without a transition"
+    # A test may have taken the status away; what the operator writes never goes back.
+    if (
+        old
+        and new
+        and after["status"]["observedGeneration"] < before["status"]["observedGeneration"]
+    ):
+        yield "observedGeneration went back"
+
+
 def assert_contract(versions: Iterable[Object], secrets: Iterable[str] = ()) -> None:
     """Hold everything that was ever shown against the contract.
 
     Args:
-        versions: Versions of resources.
+        versions: Versions of resources; those of one resource in their order.
         secrets: Texts that no version may hold.
     """
     keys = tuple(secrets)
     wrong = []
+    latest: dict[tuple[str, str], Object] = {}
     for version in versions:
         meta = version["metadata"]
+        place = (meta["namespace"], meta["name"])
         text = json.dumps(version)
         found = [*violations(version), *(["a key in it"] if any(k in text for k in keys) else [])]
+        if place in latest:
+            found += jumps(latest[place], version)
+        latest[place] = version
         wrong += [f"{meta['name']}@{meta['resourceVersion']}: {what}: {text}" for what in found]
     assert not wrong, "\n".join(wrong[:5])

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support.operator import Namespace, Object, OperatorProcess, eventually
+from tests.support.operator import KEYS, Namespace, Object, OperatorProcess, eventually
 from together_local.simulator.accounts import key_id
 
 
@@ -26,7 +26,7 @@ class Team(Namespace):
     def __init__(self, operator: OperatorProcess, space: Namespace) -> None:
         super().__init__(space.cluster, space.name, space.stream)
         self.operator = operator
-        self.key = f"simulated-key-of-{space.name}"
+        self.key = f"{KEYS}{space.name}"
         operator.simulator.admin.keys(projects={self.key: self.name})
 
     @property
