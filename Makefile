@@ -54,6 +54,7 @@ check: $(STAMP)  ## Lint, types, architecture, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/together-operator crd --check crds
+	$(BIN)/python deploy/helm/document.py --check
 
 bench: $(STAMP)  ## Measure; prints a table and JSON
 	@$(BIN)/python -m tests.bench
