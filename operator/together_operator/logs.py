@@ -10,25 +10,36 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TextIO
+from urllib.parse import quote
 
 REDACTED: Final = "[redacted]"
 
-_SHORTEST_SECRET: Final = 6
-"""Shorter than any key, and blotting out such a word would spoil every line."""
+_SHORTEST_SECRET: Final = 16
+"""Characters. No key is shorter, and whoever may write a Secret must not be able to blot out a word
+such as `Together` in what others read."""
+
+_HEAD: Final = 8
+"""Characters by which a secret is looked up, so that a line costs the same however many there
+are."""
+
+_WORDS: Final = re.compile(rf"\S{{{_SHORTEST_SECRET},}}")
+"""Where a secret may be: a key has no spaces, nor has any of its spellings."""
 
 # httpx tells every request at INFO, the others every connection.
 _QUIET: Final = ("httpx", "httpcore", "aiohttp.access")
 
 _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
-_secrets: tuple[str, ...] = ()
+_secrets: dict[str, int] = {}
+_heads: dict[str, tuple[str, ...]] = {}
 _lock = threading.Lock()
 
 
@@ -49,31 +60,77 @@ class LogLevel(StrEnum):
 
 
 def register_secret(secret: str) -> None:
-    """Never let a text appear in a log line again, nor its base64 form.
+    """Never let a text appear in a log line again, in any of its spellings.
 
     Args:
-        secret: Key material.
+        secret: Key material. What is registered twice has to be forgotten twice.
     """
-    global _secrets
-    secret = secret.strip()
-    if len(secret) < _SHORTEST_SECRET or secret in _secrets:
+    if not _WORDS.fullmatch(secret):
         return
+    with _lock:
+        _secrets[secret] = _secrets.get(secret, 0) + 1
+        if _secrets[secret] == 1:
+            for form in _spellings(secret):
+                others = _heads.get(form[:_HEAD], ())
+                _heads[form[:_HEAD]] = tuple(sorted({*others, form}, key=len, reverse=True))
+
+
+def forget_secret(secret: str) -> None:
+    """Take back a `register_secret`: nothing of the process knows the text any more.
+
+    Args:
+        secret: What was registered.
+    """
+    with _lock:
+        uses = _secrets.pop(secret, 0)
+        if uses > 1:
+            _secrets[secret] = uses - 1
+        if uses != 1:
+            return
+        for form in _spellings(secret):
+            left = tuple(other for other in _heads[form[:_HEAD]] if other != form)
+            if left:
+                _heads[form[:_HEAD]] = left
+            else:
+                del _heads[form[:_HEAD]]
+
+
+def _spellings(secret: str) -> set[str]:
+    """A text as it is, quoted, and within whatever is encoded."""
     raw = secret.encode()
     forms = {
         secret,
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe=""),
+        quote(secret),
     }
-    with _lock:
-        _secrets = tuple(sorted({*_secrets, *forms}, key=len, reverse=True))
+    for lead in range(3):
+        # Where a text begins within what is encoded decides which of three texts it becomes.
+        encoded = base64.b64encode(b"\0" * lead + raw).decode()
+        inner = encoded[(0, 2, 3)[lead] : (lead + len(raw)) * 8 // 6]
+        forms |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return forms
 
 
 def redact(text: str) -> str:
     """The text without any registered secret."""
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, REDACTED)
-    return text
+    return _WORDS.sub(lambda found: _redact(found[0]), text) if _heads else text
+
+
+def _redact(word: str) -> str:
+    told: list[str] = []
+    begin = at = 0
+    while at + _HEAD <= len(word):
+        for secret in _heads.get(word[at : at + _HEAD], ()):
+            if word.startswith(secret, at):
+                told += (word[begin:at], REDACTED)
+                at = begin = at + len(secret)
+                break
+        else:
+            at += 1
+    return word if not told else "".join((*told, word[begin:]))
 
 
 @contextmanager
@@ -125,6 +182,23 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({key: redact(value) for key, value in line.items()}, ensure_ascii=False)
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines; of one that cannot be written, no more than where it came from."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Tell that a line is lost. What logging itself does here shows the arguments as they are.
+
+        Args:
+            record: The line.
+        """
+        kind = sys.exc_info()[0]
+        with suppress(OSError, ValueError):  # the stream itself may be gone
+            self.stream.write(
+                f"A log line of {record.name}, {record.filename}:{record.lineno}, could not be"
+                f" written: {kind.__name__ if kind else 'unknown'}\n"
+            )
+
+
 def configure(log_format: LogFormat, level: LogLevel, stream: TextIO | None = None) -> None:
     """Set up logging for the process; what ends it unexpectedly is logged too.
 
@@ -133,7 +207,7 @@ def configure(log_format: LogFormat, level: LogLevel, stream: TextIO | None = No
         level: The least important of our own lines to be shown.
         stream: Where they go; standard error by default.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else TextFormatter())
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.root.handlers[:] = [handler]
@@ -146,6 +220,9 @@ def configure(log_format: LogFormat, level: LogLevel, stream: TextIO | None = No
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_exception
     threading.excepthook = lambda args: _log_exception(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+    sys.unraisablehook = lambda args: _log_exception(
         args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
     )
 

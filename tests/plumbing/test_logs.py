@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import io
 import json
 import logging
@@ -11,9 +12,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 
+from tests.support.leaks import assert_no_key
 from together_operator import logs
 from together_operator.logs import LogFormat, LogLevel
 
@@ -25,11 +28,12 @@ Configure = Callable[..., io.StringIO]
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     """Configure logging into a text, and undo it."""
-    monkeypatch.setattr(logs, "_secrets", ())
+    monkeypatch.setattr(logs, "_secrets", {})
+    monkeypatch.setattr(logs, "_heads", {})
     names = ("", "together_operator", "httpx", "httpcore", "aiohttp.access", "asyncio")
     levels = {name: logging.getLogger(name).level for name in names}
     handlers = logging.root.handlers[:]
-    hooks = sys.excepthook, threading.excepthook
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
 
     def start(
         log_format: LogFormat = LogFormat.TEXT, level: LogLevel = LogLevel.INFO
@@ -41,7 +45,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     yield start
     logging.captureWarnings(capture=False)
     logging.root.handlers[:] = handlers
-    sys.excepthook, threading.excepthook = hooks
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
 
@@ -122,16 +126,31 @@ def test_no_form_of_a_secret_is_logged(configure: Configure, log_format: LogForm
 
 def test_short_and_empty_words_are_no_secrets(configure: Configure) -> None:
     configure()
-    for word in ("", "  ", "a", "12345"):
+    words = ("", "  ", "a", "12345", "Together", "a whole sentence, which no key is")
+    for word in words:
         logs.register_secret(word)
-    assert logs.redact("a 12345") == "a 12345"
+    assert logs.redact(" ".join(words)) == " ".join(words)
 
 
 def test_a_secret_within_a_longer_one_leaves_no_rest(configure: Configure) -> None:
     configure()
-    logs.register_secret("abcdef")
-    logs.register_secret("abcdef-and-more")
-    assert logs.redact("abcdef-and-more abcdef") == f"{logs.REDACTED} {logs.REDACTED}"
+    short, long = "abcdef-0123456789", "abcdef-0123456789-and-more"
+    for secret in (short, long):
+        logs.register_secret(secret)
+    assert logs.redact(f"{long} {short}") == f"{logs.REDACTED} {logs.REDACTED}"
+    assert logs.redact(f"x{short}{long}x") == f"x{logs.REDACTED}{logs.REDACTED}x"
+
+
+def test_a_secret_that_is_used_no_more_is_forgotten(configure: Configure) -> None:
+    configure()
+    for secret in (SECRET, SECRET, f"{SECRET}-too"):
+        logs.register_secret(secret)
+    logs.forget_secret(SECRET)
+    assert logs.redact(SECRET) == logs.REDACTED
+    logs.forget_secret(SECRET)
+    logs.forget_secret("never-registered-at-all")
+    assert logs.redact(SECRET) == SECRET
+    assert logs.redact(f"{SECRET}-too") == logs.REDACTED
 
 
 def test_levels(configure: Configure) -> None:
@@ -162,11 +181,70 @@ def test_what_ends_a_thread_or_the_process_is_logged_without_the_key(configure: 
     program = (
         "from together_operator import logs;"
         "logs.configure(logs.LogFormat.TEXT, logs.LogLevel.INFO);"
-        "logs.register_secret('a-secret-text');"
-        "raise RuntimeError('a-secret-' + 'text')"
+        "logs.register_secret('a-secret-text-01');"
+        "raise RuntimeError('a-secret-' + 'text-01')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1
     assert "CRITICAL" in done.stderr
     assert f"RuntimeError: {logs.REDACTED}" in done.stderr
-    assert "a-secret-text" not in done.stderr
+    assert "a-secret-text-01" not in done.stderr
+
+
+NASTY = (
+    "plain-key-0123456789abcdef",
+    "quote\"back\\slash'0123456789",
+    '{"api-key":"0123456789abcdef"}',
+    "a%2Fb+c=d&e?f#0123456789",
+    "Bearer:X-Injected:0123456789",
+    "ü-not-ascii-0123456789-日本",
+    "k" * 1024,
+)
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+@pytest.mark.parametrize("key", NASTY, ids=lambda key: key[:12])
+def test_no_spelling_of_any_key_is_logged(
+    configure: Configure, log_format: LogFormat, key: str
+) -> None:
+    """Judged by what the tests of the whole operator search for."""
+    text = configure(log_format)
+    logs.register_secret(key)
+    for spelling in (repr(key)[1:-1], json.dumps(key), quote(key), quote(key, safe=""), key):
+        logger.info("Between %s words, and x%sx within one", spelling, spelling)
+    logger.info("In what a library shows: %r and %s", {"key": key}, {"key": key})
+    secret = {"data": {"api-key": base64.b64encode(key.encode()).decode()}}
+    logger.info("As Kubernetes keeps it: %s", json.dumps(secret))
+    for lead in ("", "a", "ab", "abc"):
+        encoded = base64.b64encode(f"{lead}{key}\n".encode())
+        logger.info("Within what is encoded: %s", encoded.decode())
+    assert_no_key({"the log": text.getvalue()}, [key])
+
+
+@pytest.mark.parametrize("key", NASTY, ids=lambda key: key[:12])
+def test_a_line_that_cannot_be_made_says_where_it_came_from_and_no_more(
+    configure: Configure, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = configure()
+    logs.register_secret(key)
+    logger.warning("%d keys", key)
+    said = text.getvalue() + "".join(capsys.readouterr())
+    assert "test_logs.py" in said
+    assert "TypeError" in said
+    assert_no_key({"what was written instead": said}, [key])
+
+
+def test_what_fails_where_nobody_can_catch_it_is_logged_without_the_key(
+    configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = configure()
+    logs.register_secret(SECRET)
+
+    class Dying:
+        def __del__(self) -> None:
+            raise RuntimeError(SECRET)
+
+    Dying()
+    gc.collect()
+    assert "RuntimeError" in text.getvalue()
+    assert_no_key({"all": text.getvalue() + "".join(capsys.readouterr())}, [SECRET])

@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.support.chart import installed_rbac
 from tests.support.contract import assert_contract, conditions
+from tests.support.leaks import assert_no_key
 from tests.support.stream import Stream, version_of
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.supervision import Supervisor
@@ -107,12 +108,14 @@ class Namespace:
         cluster: The cluster.
         name: The namespace.
         stream: What a watch shows of it.
+        keys: The keys that it was ever given.
     """
 
     def __init__(self, cluster: Cluster, name: str, stream: Stream) -> None:
         self.cluster = cluster
         self.name = name
         self.stream = stream
+        self.keys: set[str] = set()
 
     def kubectl(self, *args: str, document: Any = None, check: bool = True) -> str:
         """Run kubectl in the namespace; what it printed."""
@@ -126,6 +129,7 @@ class Namespace:
 
     def secret(self, key: str = KEY, name: str = SECRET) -> None:
         """Give the namespace a key."""
+        self.keys.add(key)
         self.apply(
             {
                 "apiVersion": "v1",
@@ -371,6 +375,25 @@ class OperatorProcess:
             text: str = answer.read().decode()
         return text
 
+    def told(self) -> dict[str, str]:
+        """Everything that it ever told anybody and that is still there to read, by where."""
+        names = {self.namespace, *(space.name for space in self.spaces)}
+        text = self.cluster.kubectl("get", "events,configmaps", "-A", "-o", "json").stdout
+        objects = [o for o in json.loads(text)["items"] if o["metadata"]["namespace"] in names]
+        told = {
+            "the log": self.log.read_text() if self.log.exists() else "",
+            "what Together was asked": json.dumps(self.simulator.admin.ledger()),
+            "a resource": json.dumps(self.spaces[0].stream.all_versions()) if self.spaces else "",
+            "events and ConfigMaps": json.dumps(objects),
+        }
+        with contextlib.suppress(OSError, ValueError):  # it may have ended
+            told["the metrics"] = self.metrics()
+        return told
+
+    def assert_discreet(self) -> None:
+        """Fail if any key that its namespaces were ever given is found in what it told (I6)."""
+        assert_no_key(self.told(), {KEYS}.union(*(space.keys for space in self.spaces)))
+
     def kill(self) -> None:
         """End it as a crash would: at once, by SIGKILL."""
         os.kill(self.pid, signal.SIGKILL)
@@ -483,8 +506,8 @@ def running_operator(
             if start:
                 operator.start()
             yield operator
-            assert_contract(stream.all_versions(), [KEYS])
-            assert KEYS not in operator.log.read_text(), "the log holds a key"
+            assert_contract(stream.all_versions())
+            operator.assert_discreet()
         except BaseException:
             _explain(operator)
             raise

@@ -25,6 +25,7 @@ class Team(Namespace):
 
     def __init__(self, operator: OperatorProcess, space: Namespace) -> None:
         super().__init__(space.cluster, space.name, space.stream)
+        self.keys = space.keys
         self.operator = operator
         self.key = f"{KEYS}{space.name}"
         operator.simulator.admin.keys(projects={self.key: self.name})

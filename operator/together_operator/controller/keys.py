@@ -15,14 +15,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from pydantic import SecretStr
 
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import AlreadyExists, Forbidden
 from together_operator.controller.tombstone import Tombstone
-from together_operator.logs import register_secret
+from together_operator.logs import forget_secret, register_secret
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
@@ -232,7 +232,10 @@ class KeyRing:
             credential = Credential(text)
         except InvalidKey as error:
             return Unavailable(Reason.UNAUTHORIZED, f"{where} cannot be used: {error}")
+        # For as long as anybody could use it: else whoever may write a Secret could make each line
+        # of the log dearer with every new key, for ever.
         register_secret(text)
+        finalize(credential, forget_secret, text)
         key = HeldKey(credential, credential.identity(self.cluster), SecretStr(text))
         self._known[text] = key
         return key
