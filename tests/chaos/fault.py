@@ -1,0 +1,43 @@
+"""What it is for something to go wrong in a run: when it says anything, how it begins, how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tests.chaos.goal import Goal
+
+if TYPE_CHECKING:
+    from tests.chaos.run import Run
+    from tests.chaos.scenarios import Scenario
+
+
+class Fault:
+    """One thing that goes wrong.
+
+    Attributes:
+        name: What the table calls it.
+    """
+
+    name: ClassVar[str]
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Whether it says anything in a scenario."""
+        return True
+
+    def arm(self, run: Run) -> None:
+        """Have it go wrong from now on, and end by `Run.after` or `Run.once`."""
+
+    def goals(self, run: Run, goals: tuple[Goal, ...]) -> tuple[Goal, ...]:
+        """The right ends with it.
+
+        Args:
+            run: The run.
+            goals: The scenario's own.
+        """
+        return goals
+
+
+class Nothing(Fault):
+    """All is well, but for crashes."""
+
+    name = "none"
