@@ -1,4 +1,4 @@
-"""What it is for something to go wrong in a run: when it says anything, how it begins, how it ends."""
+"""What it is for something to go wrong in a run: when that says anything, and how it ends."""
 
 from __future__ import annotations
 

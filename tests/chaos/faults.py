@@ -1,10 +1,11 @@
-"""What goes wrong around the operator in a run, at Together's side or on the way to it."""
+"""What goes wrong around the operator in a run; here, at Together's side or on the way to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.chaos.fault import Fault, Nothing
+from tests.chaos.kube_faults import KUBE_FAULTS
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
@@ -40,5 +41,5 @@ class ResetAfter(Armed):
     fault: ClassVar = {"fault": "reset_after"}
 
 
-FAULTS: dict[str, Fault] = {f.name: f for f in (Nothing(), ResetAfter())}
+FAULTS: dict[str, Fault] = {f.name: f for f in (Nothing(), ResetAfter(), *KUBE_FAULTS)}
 """All of them, by name."""

@@ -21,6 +21,7 @@ from typing import Final
 from tests.chaos.boundary import Tracker
 from tests.chaos.kube import Kube
 from tests.chaos.proxy import Loop, Proxy
+from tests.chaos.watches import Watches
 from tests.support.operator import SPEED, OperatorProcess, running_operator
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.supervision import Supervisor
@@ -73,6 +74,7 @@ class Stage:
         kube: The namespace that it serves.
         proxy: What stands between the operator and everything else.
         tracker: Counts boundaries.
+        watches: The watches that pass through the proxy.
         folder: Where its files are.
         lives: The processes that the operator had, the newest last.
     """
@@ -93,6 +95,8 @@ class Stage:
         self.kube = kube
         self.proxy = proxy
         self.tracker = tracker
+        self.watches = Watches()
+        proxy.meddlers = (self.watches,)
         self.folder = folder
         self.lives: list[Life] = []
         self._supervisor = supervisor

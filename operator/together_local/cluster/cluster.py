@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,8 +64,10 @@ class Cluster:
         if "certificate-authority-data" not in cluster:
             raise ClusterError(f"{self.kubeconfig} names no certificate authority")
         path = self.directory / "cluster-ca.crt"
-        path.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
-        return path
+        # Whole at once: somebody else may be reading it.
+        with tempfile.NamedTemporaryFile(dir=self.directory, delete=False) as file:
+            file.write(base64.b64decode(cluster["certificate-authority-data"]))
+        return Path(file.name).rename(path)
 
     @property
     def administrator(self) -> dict[str, str]:
