@@ -369,10 +369,18 @@ NAMESPACED_RULES = {
 }
 
 
+CLUSTER_RULES = {
+    **NAMESPACED_RULES,
+    "apiextensions.k8s.io/customresourcedefinitions/togetherendpoints.together-operator.io": [
+        "get"
+    ],
+}
+
+
 def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
     objects = render(helm_binary)
     assert rules(objects, "ClusterRole", "together-operator") == {
-        **NAMESPACED_RULES,
+        **CLUSTER_RULES,
         "/namespaces/kube-system": ["get"],
     }
     assert rules(objects, "Role", "together-operator-own") == {
@@ -384,7 +392,7 @@ def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
 
 def test_a_given_cluster_id_needs_no_look_at_kube_system(helm_binary: Path) -> None:
     objects = render(helm_binary, {"settings": {"clusterID": "prod-eu"}})
-    assert rules(objects, "ClusterRole", "together-operator") == NAMESPACED_RULES
+    assert rules(objects, "ClusterRole", "together-operator") == CLUSTER_RULES
 
 
 def test_rights_in_some_namespaces(helm_binary: Path) -> None:

@@ -49,6 +49,9 @@ class FakeKube:
         self.endpoints: dict[Key, Json] = {}
         self.secrets: dict[tuple[str, str], Json] = {}
         self.configmaps: dict[tuple[str, str], Json] = {}
+        self.definition: Json | None = {
+            "metadata": {"creationTimestamp": format_time(EPOCH - 3600)}
+        }
         self._version = 0
         self._uids = 0
 
@@ -98,13 +101,18 @@ class FakeKube:
             annotations[f"{names.GROUP}/{name.replace('_', '-')}"] = value
         self._touch(body)
 
-    def delete(self, key: Key) -> None:
-        """A person deletes a resource."""
+    def delete(self, key: Key, at: float = EPOCH) -> None:
+        """A person deletes a resource.
+
+        Args:
+            key: The resource.
+            at: When, in unix seconds.
+        """
         meta = self.endpoints[key]["metadata"]
         if not meta.get("finalizers"):
             del self.endpoints[key]
             return
-        meta.setdefault("deletionTimestamp", format_time(EPOCH))
+        meta.setdefault("deletionTimestamp", format_time(at))
         self._touch(self.endpoints[key])
 
     def give_key(self, key: str, name: str = "together", namespace: str = "ml") -> None:
@@ -196,6 +204,32 @@ class FakeKube:
         if body["metadata"]["resourceVersion"] != version:
             raise Conflict(f"{key} has changed")
         return body
+
+    # -- the CRD ---------------------------------------------------------------------------------
+
+    def remove_definition(self, at: float) -> None:
+        """A person deletes the CRD, and the API server every resource with it.
+
+        Args:
+            at: When, in unix seconds.
+        """
+        assert self.definition is not None
+        self.definition["metadata"]["deletionTimestamp"] = format_time(at)
+        for key in list(self.endpoints):
+            self.delete(key, at)
+
+    async def get_definition(self) -> Json | None:
+        """Read it."""
+        await self._begin("get_definition")
+        return copy.deepcopy(self.definition)
+
+    async def served_verbs(self) -> frozenset[str]:
+        """What discovery says."""
+        await self._begin("served_verbs")
+        if self.definition is None:
+            return frozenset()
+        going = "deletionTimestamp" in self.definition["metadata"]
+        return frozenset({"get", "list"} if going else {"get", "list", "create"})
 
     # -- Secrets, ConfigMaps, Events -------------------------------------------------------------
 

@@ -11,11 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from together_operator.core.desired import Desired
+from together_operator.core.memory import Definition
 from together_operator.resource import names
 from together_operator.resource.spec import Spec
 from together_operator.resource.status import Status
 
 from .together_model import EPOCH
+
+DISCOVERY_LAG = 4.0
+"""Seconds until discovery shows that the CRD is being removed, counted from a whole second."""
 
 
 class Conflict(Exception):  # noqa: N818 (it tells what happened)
@@ -41,6 +45,7 @@ class Body:
     annotations: Mapping[str, str] = field(default_factory=dict)
     raw_status: Mapping[str, Any] = field(default_factory=dict)
     status: Status = field(default_factory=Status)
+    deleted: float | None = None
 
     @property
     def held(self) -> bool:
@@ -67,6 +72,7 @@ class Body:
             release=frozenset(filter(None, (part.strip() for part in release.split(",")))),
             reconcile_requested_at=notes.get(names.RECONCILE_REQUESTED_AT),
             restart_requested_at=notes.get(names.RESTART_REQUESTED_AT),
+            deleted_at=self.deleted,
         )
 
 
@@ -79,6 +85,9 @@ class Cluster:
         key: What the person's Secret holds now.
         copies: The key copies by uid.
         writes: How often the operator wrote.
+        defined: When the CRD was made, in unix seconds.
+        undefined: When its removal began, in whole unix seconds, if it has.
+        blind: Whether the operator may not read the CRD, and discovery tells of a removal late.
     """
 
     bodies: dict[str, Body] = field(default_factory=dict)
@@ -86,6 +95,9 @@ class Cluster:
     copies: dict[str, str] = field(default_factory=dict)
     writes: int = 0
     version: int = 1
+    defined: float = EPOCH
+    undefined: float | None = None
+    blind: bool = False
 
     def add(self, name: str, uid: str, spec: Spec, now: float = 0.0, **carried: Any) -> Body:
         """A resource is made, or restored with what a backup carried."""
@@ -129,13 +141,27 @@ class Cluster:
         else:
             self.annotate(uid, **{names.OWNER_UID: None})
 
-    def delete(self, uid: str) -> None:
+    def delete(self, uid: str, now: float = 0.0) -> None:
         """A person deletes the resource."""
         body = self.bodies[uid]
         if not body.finalizers:
             del self.bodies[uid]
         elif not body.deleting:
-            self._put(replace(body, deleting=True, generation=body.generation + 1))
+            deleted = EPOCH + int(now)
+            self._put(replace(body, deleting=True, deleted=deleted, generation=body.generation + 1))
+
+    def undefine(self, now: float) -> None:
+        """A person deletes the CRD, and the API server every resource along with it."""
+        self.undefined = EPOCH + int(now)
+        for uid in list(self.bodies):
+            self.delete(uid, now)
+
+    def definition(self, now: float) -> Definition:
+        """What the operator sees of the CRD."""
+        if self.blind:
+            shows = self.undefined is not None and EPOCH + now >= self.undefined + DISCOVERY_LAG
+            return Definition(now, float("-inf") if shows else None, sure=False)
+        return Definition(now, self.undefined, self.defined)
 
     # -- the operator ----------------------------------------------------------------------------
 

@@ -53,6 +53,10 @@ def _living(world: World) -> bool:
     return world.body is not None and not world.body.deleting
 
 
+def _crd_stays(world: World) -> bool:
+    return world.cluster.undefined is None
+
+
 def _free(world: World) -> bool:
     """Whether the API server lets hardware be changed."""
     body = world.body
@@ -238,6 +242,7 @@ HAPPENINGS: dict[str, Happening] = {
     "reconcile": _annotate(names.RECONCILE_REQUESTED_AT),
     "restart": _annotate(names.RESTART_REQUESTED_AT),
     "delete": Happening(lambda world: world.delete(), _living),
+    "delete CRD": Happening(lambda world: world.undefine(), _crd_stays),
     "touch": Happening(_touch, _alive),
     "wipe status": Happening(_wipe, lambda world: _alive(world) and _recognised(world)),
     "strip owner": Happening(_strip_note, lambda world: _alive(world) and _traces(world) > 1),

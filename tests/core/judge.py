@@ -95,7 +95,9 @@ class Judge:
                 self._starts(world, body)
             case Stop():
                 wanted = body.spec.state is State.STOPPED
-                if not wanted and not (body.deleting and _policy(body) is DeletionPolicy.STOP):
+                if not wanted and not (
+                    body.deleting and _policy(world, body) is DeletionPolicy.STOP
+                ):
                     raise Violation("A stop that nobody asked for")
             case Update(change=change):
                 if body.deleting:
@@ -112,7 +114,7 @@ class Judge:
         self.deletes.append(step.endpoint_id)
         known = world.cluster.get(body.uid)
         if known is None or known.deleting:
-            policy = _policy(body)
+            policy = _policy(world, body)
             if policy is not DeletionPolicy.DELETE and body.status.endpoint_id == step.endpoint_id:
                 raise Violation(f"A DELETE under {policy}")
             return
@@ -184,7 +186,7 @@ class Judge:
             for m in world.together.living()
             if (m.owner == tag or (body.uid, m.id) in self.granted) and m.id not in release
         ]
-        policy = _policy(body)
+        policy = _policy(world, body)
         if policy is DeletionPolicy.STOP:
             left = [m for m in left if m.state not in ("STOPPED", "ERROR")]
         if policy is DeletionPolicy.RETAIN:
@@ -193,7 +195,12 @@ class Judge:
             raise Violation(f"G2: the resource is gone under {policy}, {left[0].id} is left")
 
 
-def _policy(body: Body) -> DeletionPolicy:
+def _policy(world: World, body: Body) -> DeletionPolicy:
+    cluster, deleted = world.cluster, body.deleted
+    if deleted is not None:
+        going = cluster.undefined is not None and cluster.undefined <= deleted
+        if going or cluster.defined > deleted:
+            return DeletionPolicy.RETAIN
     operation = body.status.operation
     ours = operation is not None and operation.uid == body.uid
     return body.desired().policy(adopted=bool(ours and body.status.adopted))

@@ -29,6 +29,7 @@ from together_operator.core.steps import (
     Create,
     Decision,
     Delete,
+    FindDefinition,
     FindOwner,
     Finish,
     Get,
@@ -254,6 +255,10 @@ class Process:
                 if label == "error":
                     raise Down
                 return body, uid in cluster.bodies
+            case FindDefinition():
+                if label == "error":
+                    raise Down
+                return body, cluster.definition(world.now)
             case Publish():
                 return body, None
             case _:

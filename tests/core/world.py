@@ -15,6 +15,7 @@ from together_operator.core.steps import (
     Consume,
     Create,
     Delete,
+    FindDefinition,
     FindOwner,
     Finish,
     Get,
@@ -59,6 +60,7 @@ _LABELS: dict[type[Step], tuple[str, ...]] = {
     Finish: _KUBE,
     KeepKey: ("ok", "error", "lost", "kill", "kill-after"),
     FindOwner: ("ok", "error", "kill"),
+    FindDefinition: ("ok", "error", "kill"),
     List: ("ok", "down", "omit", "kill"),
     Look: ("ok", "down", "omit", "hide", "kill"),
     Get: ("ok", "down", "hide", "kill"),
@@ -294,8 +296,16 @@ class World:
     def delete(self, uid: str = UID) -> None:
         """A person deletes the resource."""
         self.trace.append(f"{self.now:.0f} delete")
-        self.cluster.delete(uid)
+        self.cluster.delete(uid, self.now)
         self.wake(uid)
+
+    def undefine(self) -> None:
+        """A person deletes the CRD."""
+        self.trace.append(f"{self.now:.0f} the CRD is deleted")
+        uids = list(self.cluster.bodies)
+        self.cluster.undefine(self.now)
+        for uid in uids:
+            self.wake(uid)
 
     def wipe_status(self, uid: str = UID) -> None:
         """The status is lost."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from together_operator.controller import definition
 from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
@@ -19,6 +20,7 @@ from together_operator.controller.tombstone import Tombstone
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
 from together_operator.core.marker import cluster_tag, owner_tag
+from together_operator.core.memory import Definition
 from together_operator.core.steps import (
     Consume,
     Create,
@@ -180,6 +182,10 @@ class Effects:
             if body["metadata"]["uid"] == step.uid:
                 return True
         return False
+
+    async def definition(self) -> Definition:
+        """Look at the CRD."""
+        return await definition.look_up(self.kube, self.clocks.steady())
 
     async def finish(self, resource: TogetherEndpoint, step: Finish) -> None:
         """Let the resource go: tombstone first, finalizer next, the key copy last."""

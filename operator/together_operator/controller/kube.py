@@ -31,13 +31,14 @@ from together_operator.controller.kube_errors import (
 )
 from together_operator.controller.kube_kinds import (
     CONFIGMAPS,
+    DEFINITIONS,
     ENDPOINTS,
     EVENTS,
     NAMESPACES,
     SECRETS,
     Kind,
 )
-from together_operator.resource.names import API_VERSION, PLURAL
+from together_operator.resource.names import API_VERSION, DEFINITION, PLURAL
 
 CONNECTIONS: Final = 50
 """Connections kept to the API server; over TLS each costs about 0.3 MiB."""
@@ -262,19 +263,27 @@ class Kube:
         """Read a namespace; None if there is none. The uid of `kube-system` names a cluster."""
         return await self._get(NAMESPACES, None, name)
 
+    async def get_definition(self) -> Json | None:
+        """Read the metadata of the CRD as the API server has it now; None if there is none."""
+        return await self._get(DEFINITIONS, None, DEFINITION)
+
     async def serves_endpoints(self) -> bool:
         """Whether the API server knows the TogetherEndpoint resource."""
+        return bool(await self.served_verbs())
+
+    async def served_verbs(self) -> frozenset[str]:
+        """What can be done with TogetherEndpoints; nothing where they are not known."""
         # Of a group that it does not know it says no more than a proxy in trouble would, so the
         # answer is sought where there always is one.
         groups = await self._call("GET", "get", ENDPOINTS, "/apis")
         served = {v["groupVersion"] for group in groups["groups"] for v in group["versions"]}
         if API_VERSION not in served:
-            return False
+            return frozenset()
         try:
             found = await self._call("GET", "get", ENDPOINTS, ENDPOINTS.root)
         except KubeUnavailable:
-            return False  # announced a moment ago, and not served yet
-        return any(item["name"] == PLURAL for item in found["resources"])
+            return frozenset()  # announced a moment ago, and not served yet
+        return frozenset(v for r in found["resources"] if r["name"] == PLURAL for v in r["verbs"])
 
     async def wait_for_discovery(self, *, every: float = 2.0) -> None:
         """Wait until the API server serves TogetherEndpoints, for as long as that takes.
@@ -345,7 +354,7 @@ class Kube:
     ) -> Json:
         what = f"{verb} {path.removeprefix(kind.root).lstrip('/') or kind.root}"
         outcome = "unreachable"
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": kind.accept}
         if method == "PATCH":
             headers["Content-Type"] = "application/merge-patch+json"
         try:

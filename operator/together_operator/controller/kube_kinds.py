@@ -13,6 +13,7 @@ class Kind(NamedTuple):
 
     root: str
     plural: str
+    accept: str = "application/json"
 
     def path(self, namespace: str | None = None, *rest: str) -> str:
         """The path of the kind, or of an object or subresource of it."""
@@ -28,3 +29,9 @@ SECRETS: Final = Kind("/api/v1", "secrets")
 CONFIGMAPS: Final = Kind("/api/v1", "configmaps")
 EVENTS: Final = Kind("/api/v1", "events")
 NAMESPACES: Final = Kind("/api/v1", "namespaces")
+DEFINITIONS: Final = Kind(
+    "/apis/apiextensions.k8s.io/v1",
+    "customresourcedefinitions",
+    # The schema of ours alone is tens of KiB.
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+)

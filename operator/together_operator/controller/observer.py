@@ -54,6 +54,7 @@ def desired_of(resource: TogetherEndpoint) -> Desired:
         release=frozenset(filter(None, (part.strip() for part in release.split(",")))),
         reconcile_requested_at=_wish(notes.get(names.RECONCILE_REQUESTED_AT)),
         restart_requested_at=_wish(notes.get(names.RESTART_REQUESTED_AT)),
+        deleted_at=resource.deletion_timestamp,
     )
 
 

@@ -45,6 +45,7 @@ from together_operator.core.report import GRACED, report
 from together_operator.core.steps import (
     Consume,
     Decision,
+    FindDefinition,
     FindOwner,
     Finish,
     KeepKey,
@@ -54,6 +55,7 @@ from together_operator.core.steps import (
     Step,
     Wait,
 )
+from together_operator.core.uprooting import uprooted
 from together_operator.metrics import Metrics
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
@@ -240,6 +242,8 @@ class Reconciler:
                 return body, await connection.publish(effects.kube, resource)
             case FindOwner():
                 return body, await effects.owner_lives(step)
+            case FindDefinition():
+                return body, await effects.definition()
             case Finish():
                 await effects.finish(resource, step)
                 return await effects.kube.get_endpoint(resource.namespace, resource.name), None
@@ -365,7 +369,7 @@ def _misread(case: Case, decision: Decision, problem: str, *, fate_unknown: bool
         return answered
     if not case.desired.deleting:
         return case.wait(Reason.INVALID_REQUEST, problem)
-    if not fate_unknown:
+    if not fate_unknown or isinstance(decision.step, FindDefinition) or uprooted(case):
         return decision
     return case.wait(
         Reason.DELETION_BLOCKED,

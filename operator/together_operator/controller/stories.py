@@ -22,6 +22,7 @@ from together_operator.core.steps import (
     Stop,
     Update,
 )
+from together_operator.core.uprooting import uprooted
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Ambiguous, Change, Done, Endpoint, NotSent
 
@@ -78,12 +79,8 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
         case Record(status=status), _ if decision.situation.reason is Reason.CLAIMING:
             warning = status.operation is not None and bool(status.operation.removing)
             return Story("EndpointClaimed", decision.situation.message, warning)
-        case Finish(nonces=nonces), _ if nonces:
-            return Story(
-                "DeletedWithDoubt",
-                "An earlier create request may yet take effect; it is watched for 24 hours",
-                True,
-            )
+        case Finish(), _:
+            return _let_go(case, decision, step)
         case _:
             return None
 
@@ -99,6 +96,18 @@ def _stopped(case: Case, step: Stop) -> Story:
             True,
         )
     return Story("StopRequested", message)
+
+
+def _let_go(case: Case, decision: Decision, step: Finish) -> Story | None:
+    message = decision.situation.message
+    if step.nonces:
+        doubt = "An earlier create request may yet take effect; it is watched for 24 hours"
+        if step.left is not None:
+            doubt = f"{doubt}. {message}"
+        return Story("DeletedWithDoubt", doubt, True)
+    if step.left is None:
+        return None
+    return Story("EndpointRetained", message, uprooted(case) or step.left in case.desired.release)
 
 
 _SILENT = frozenset({Reason.CREATING, Reason.UPDATING})

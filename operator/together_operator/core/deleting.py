@@ -13,10 +13,12 @@ from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.creating import claim
 from together_operator.core.looking import details
+from together_operator.core.parting import farewell, left_behind
 from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
 from together_operator.core.settling import began, look, settle
 from together_operator.core.steps import Decision, Finish, Get, KeepKey, List, Stop, Vet, Wait
+from together_operator.core.uprooting import find_definition, uprooted
 from together_operator.core.writes import about_the_key
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
@@ -34,7 +36,9 @@ def delete(case: Case) -> Decision:
     Args:
         case: The resource, being deleted and still held by our finalizer.
     """
-    policy = case.desired.policy(adopted=bool(case.record.adopted))
+    policy = _fate(case)
+    if isinstance(policy, Decision):
+        return policy
     if case.desired.spec.suspend and policy is not DeletionPolicy.RETAIN:
         return case.wait(
             Reason.DELETION_SUSPENDED,
@@ -42,7 +46,7 @@ def delete(case: Case) -> Decision:
             " spec.suspend to false to go on, or spec.deletionPolicy to Retain to let go of it",
         )
     if _untouched(case):
-        return _finish(case)
+        return _finish(case, policy)
     blocked = _without_key(case, policy)
     if blocked is not None:
         return blocked
@@ -52,8 +56,16 @@ def delete(case: Case) -> Decision:
         or _carry_out(case, policy)
         or _extras(case)
         or _last_look(case, policy)
-        or _finish(case)
+        or _finish(case, policy)
     )
+
+
+def _fate(case: Case) -> DeletionPolicy | Decision:
+    """What becomes of the endpoint: what the person says, unless nobody says anything of it."""
+    policy = case.desired.policy(adopted=bool(case.record.adopted))
+    if policy is DeletionPolicy.RETAIN or _untouched(case):
+        return policy
+    return find_definition(case) or (DeletionPolicy.RETAIN if uprooted(case) else policy)
 
 
 def _untouched(case: Case) -> bool:
@@ -75,13 +87,17 @@ def _retained(case: Case, policy: DeletionPolicy) -> bool:
     return policy is DeletionPolicy.RETAIN and known and clean
 
 
-def _finish(case: Case) -> Decision:
+def _finish(case: Case, policy: DeletionPolicy) -> Decision:
     operation = case.operation
     nonces = case.open
     if operation is not None and case.unresolved == operation.nonce and not case.nothing_sent:
         nonces = (*nonces, operation.nonce)
-    step = Finish(nonces, operation.credential if operation else None)
-    return case.step(step, Reason.DELETING, "Nothing is left at Together; letting the resource go")
+    left = left_behind(case, policy)
+    message = "Nothing is left at Together; letting the resource go"
+    if left is not None:
+        message = farewell(case, policy, left)
+    step = Finish(nonces, operation.credential if operation else None, left)
+    return case.step(step, Reason.DELETING, message)
 
 
 def _released(case: Case, what: str) -> bool:

@@ -29,6 +29,7 @@ class Desired:
         release: A person's answers to `DeletionBlocked`.
         reconcile_requested_at: A person's wish to look again.
         restart_requested_at: A person's wish to start again.
+        deleted_at: deletionTimestamp in unix seconds (Kubernetes' clock).
     """
 
     namespace: str
@@ -46,6 +47,7 @@ class Desired:
     release: frozenset[str] = frozenset()
     reconcile_requested_at: str | None = None
     restart_requested_at: str | None = None
+    deleted_at: float | None = None
 
     @property
     def started(self) -> bool:

@@ -13,6 +13,7 @@ from together_operator.core.case import Case, lost
 from together_operator.core.memory import (
     Absence,
     Answer,
+    Definition,
     Fence,
     Glance,
     Memory,
@@ -25,6 +26,7 @@ from together_operator.core.scan import Scan
 from together_operator.core.steps import (
     Create,
     Delete,
+    FindDefinition,
     FindOwner,
     Get,
     List,
@@ -75,6 +77,7 @@ Outcome = (
     | Endpoint
     | Scan
     | Poll
+    | Definition
     | bool
     | str
     | None
@@ -250,6 +253,8 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             return replace(memory, answered=answered, probed_at=now)
         case FindOwner(uid=uid):
             return replace(memory, owner_lives=(uid, bool(outcome)))
+        case FindDefinition() if isinstance(outcome, Definition):
+            return replace(memory, definition=outcome)
         case Prepare() if isinstance(outcome, str):
             return replace(memory, prepared=outcome)
         case Record():

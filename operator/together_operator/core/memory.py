@@ -149,6 +149,24 @@ class Vetting:
 
 
 @dataclass(frozen=True, slots=True)
+class Definition:
+    """What was seen of the definition of the resource's kind, the CRD.
+
+    Attributes:
+        at: When it was asked for, on the monotonic clock.
+        removed_at: Its deletionTimestamp in unix seconds, `-inf` if it is known only that it goes;
+            `None` while it stays.
+        created_at: Its creationTimestamp in unix seconds; `-inf` if that is not known.
+        sure: Whether a removal that had just begun would have shown.
+    """
+
+    at: float
+    removed_at: float | None
+    created_at: float = float("-inf")
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What one process knows of one resource.
 
@@ -171,6 +189,7 @@ class Memory:
         writes: Writes that were accepted, the latest of each verb and subject.
         vetting: What a new key could see.
         owner_lives: Whether the uid that the annotation names lives, once looked up.
+        definition: What was seen of the CRD since the resource is being deleted.
         queued_since: When the endpoint was first seen pending.
         details_at: When name and bounds were last read, or are counted as read.
         refreshed_for: The request to look again that has been followed.
@@ -197,6 +216,7 @@ class Memory:
     writes: tuple[Sent, ...] = field(default=())
     vetting: Vetting | None = None
     owner_lives: tuple[str, bool] | None = None
+    definition: Definition | None = None
     queued_since: float | None = None
     details_at: float = 0.0
     refreshed_for: str | None = None

@@ -86,6 +86,11 @@ class FindOwner:
 
 
 @dataclass(frozen=True, slots=True)
+class FindDefinition:
+    """Look whether the definition of the resource's kind (the CRD) is being removed."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeepKey:
     """Copy the person's key into the operator's namespace."""
 
@@ -168,10 +173,12 @@ class Finish:
     Attributes:
         nonces: Attempts that might yet take effect, left to the tombstone.
         credential: The identity of the key that could still see them.
+        left: The endpoint that stays at Together, or may.
     """
 
     nonces: tuple[str, ...] = ()
     credential: str | None = None
+    left: str | None = None
 
 
 Step = (
@@ -182,6 +189,7 @@ Step = (
     | Vet
     | Probe
     | FindOwner
+    | FindDefinition
     | KeepKey
     | Prepare
     | Consume

@@ -17,6 +17,9 @@ SINGULAR: Final = "togetherendpoint"
 SHORT_NAME: Final = "tep"
 CATEGORY: Final = "together"
 
+DEFINITION: Final = f"{PLURAL}.{GROUP}"
+"""The name of the CRD."""
+
 FINALIZER: Final = f"{GROUP}/endpoint"
 
 OWNER_UID: Final = f"{GROUP}/owner-uid"

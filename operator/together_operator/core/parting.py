@@ -1,0 +1,55 @@
+"""What is said of an endpoint that outlives its resource, for whoever pays for it from then on."""
+
+from __future__ import annotations
+
+import contextlib
+from decimal import Decimal, InvalidOperation
+
+from together_operator.core.case import Case
+from together_operator.core.uprooting import uprooted
+from together_operator.resource.remote import Phase
+from together_operator.resource.spec import DeletionPolicy
+
+
+def left_behind(case: Case, policy: DeletionPolicy) -> str | None:
+    """The endpoint that stays at Together, or may, when the resource goes now.
+
+    Args:
+        case: The resource, about to go.
+        policy: What becomes of its endpoint.
+    """
+    endpoint_id = case.record.endpoint_id
+    if endpoint_id is None or case.observed.rival is not None or case.gone(endpoint_id):
+        return None
+    kept = policy is not DeletionPolicy.DELETE or endpoint_id in case.desired.release
+    return endpoint_id if kept else None
+
+
+def farewell(case: Case, policy: DeletionPolicy, endpoint_id: str) -> str:
+    """Which endpoint stays at Together, why, and what it costs.
+
+    Args:
+        case: The resource, about to go.
+        policy: What becomes of its endpoint.
+        endpoint_id: The endpoint.
+    """
+    if endpoint_id in case.desired.release:
+        why, what = "The resource was released by annotation", "may still be at Together"
+    elif uprooted(case):
+        why = "The definition of TogetherEndpoints (the CRD) is being removed, with every resource"
+        what = "is left as it is at Together"
+    else:
+        why = f"The deletion policy is {policy.value}"
+        what = "is left as it is at Together" if policy is DeletionPolicy.RETAIN else "is kept"
+    return f"{why}: {endpoint_id} {what}, {_cost(case)}. Delete it there when it is not needed"
+
+
+def _cost(case: Case) -> str:
+    endpoint, price = case.endpoint, case.status.price
+    if endpoint is not None and endpoint.phase in (Phase.STOPPED, Phase.FAILED):
+        return "and costs nothing while it does not run"
+    if endpoint is not None and price is not None:
+        replicas = endpoint.ready_replicas or endpoint.bounds.min
+        with contextlib.suppress(InvalidOperation):  # whatever a status may hold
+            return f"where it costs ${Decimal(price.per_replica_hour) * replicas:.2f} per hour"
+    return "at a price that is not known here"
