@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Verdict
 from tests.chaos.perform import perform
 from tests.chaos.plan import Plan
@@ -21,6 +22,8 @@ from together_local.cluster.cluster import Cluster
 from together_local.cluster.control_plane import ControlPlane
 from together_local.cluster.progress import ConsoleProgress
 from together_local.cluster.recipes import CONTROL_PLANE
+
+Ahead = queue.SimpleQueue[tuple[int, Plan]]
 
 RUNS_OF_A_STAGE = 60
 """Runs after which a stage is built anew, so that its files and memories stay small."""
@@ -55,14 +58,16 @@ class Campaign:
         Returns:
             What became of each, in the order of the plans.
         """
-        ahead: queue.SimpleQueue[tuple[int, Plan]] = queue.SimpleQueue()
-        for item in enumerate(plans):
-            ahead.put(item)
+        shared, alone = Ahead(), Ahead()
+        for number, plan in enumerate(plans):
+            (alone if FAULTS[plan.fault].exclusive else shared).put((number, plan))
         verdicts: dict[int, Verdict] = {}
-        count = max(1, min(jobs, len(plans)))
+        work = [(shared, self._job)] * max(1, min(jobs, shared.qsize()))
+        if not alone.empty():
+            work.append((alone, self._job_alone))
         threads = [
-            threading.Thread(target=self._job, args=(number, ahead, verdicts), daemon=True)
-            for number in range(count)
+            threading.Thread(target=job, args=(number, ahead, verdicts), daemon=True)
+            for number, (ahead, job) in enumerate(work)
         ]
         for thread in threads:
             thread.start()
@@ -76,11 +81,20 @@ class Campaign:
                 self.told(lost)
         return [verdicts[number] for number in range(len(plans))]
 
-    def _job(
-        self,
-        number: int,
-        ahead: queue.SimpleQueue[tuple[int, Plan]],
-        verdicts: dict[int, Verdict],
+    def _job(self, number: int, ahead: Ahead, verdicts: dict[int, Verdict]) -> None:
+        self._stages(number, self.cluster, ahead, verdicts)
+
+    def _job_alone(self, number: int, ahead: Ahead, verdicts: dict[int, Verdict]) -> None:
+        """Runs of which each would disturb all others."""
+        try:
+            with ControlPlane.start(self.folder / "alone", self.cluster.binaries) as plane:
+                install_crd(plane)
+                self._stages(number, plane, ahead, verdicts)
+        except Exception as error:  # noqa: BLE001 (what did not take place is told as that)
+            self._complain(error)
+
+    def _stages(
+        self, number: int, cluster: Cluster, ahead: Ahead, verdicts: dict[int, Verdict]
     ) -> None:
         loop = Loop()
         failures = 0
@@ -89,7 +103,7 @@ class Campaign:
                 folder = self.folder / f"job-{number}-{len(verdicts)}"
                 try:
                     with staged(
-                        self.cluster, self.helm, folder, loop, environment=self.environment
+                        cluster, self.helm, folder, loop, environment=self.environment
                     ) as stage:
                         failures = 0
                         self._runs(stage, ahead, verdicts)
@@ -102,7 +116,7 @@ class Campaign:
     def _runs(
         self,
         stage: Stage,
-        ahead: queue.SimpleQueue[tuple[int, Plan]],
+        ahead: Ahead,
         verdicts: dict[int, Verdict],
     ) -> None:
         for _ in range(RUNS_OF_A_STAGE):

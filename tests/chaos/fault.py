@@ -16,9 +16,11 @@ class Fault:
 
     Attributes:
         name: What the table calls it.
+        exclusive: Whether a run with it needs a control plane of its own.
     """
 
     name: ClassVar[str]
+    exclusive: ClassVar[bool] = False
 
     def fits(self, scenario: Scenario) -> bool:
         """Whether it says anything in a scenario."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.chaos.fault import Fault, Nothing
 from tests.chaos.kube_faults import KUBE_FAULTS
+from tests.chaos.plane_faults import PLANE_FAULTS
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
@@ -41,5 +42,7 @@ class ResetAfter(Armed):
     fault: ClassVar = {"fault": "reset_after"}
 
 
-FAULTS: dict[str, Fault] = {f.name: f for f in (Nothing(), ResetAfter(), *KUBE_FAULTS)}
+FAULTS: dict[str, Fault] = {
+    f.name: f for f in (Nothing(), ResetAfter(), *KUBE_FAULTS, *PLANE_FAULTS)
+}
 """All of them, by name."""
