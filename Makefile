@@ -82,6 +82,7 @@ lock: $(STAMP)  ## Renew the lock files
 	$(BIN)/$(LOCK) pyproject.toml -o operator/locks/run.txt
 	$(BIN)/$(LOCK) --extra local --group dev pyproject.toml -o operator/locks/dev.txt
 	$(BIN)/$(LOCK) tests/locks/together-v1.in -o tests/locks/together-v1.txt
+	$(BIN)/$(LOCK) tests/locks/together-v2.in -o tests/locks/together-v2.txt
 	$(BIN)/$(LOCK) tests/locks/together-legacy.in -o tests/locks/together-legacy.txt
 
 clean:  ## Remove what was built here (the shared cache of binaries stays)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.simulator.api import Api
+from tests.simulator.api_v2 import ApiV2
 from together_local.simulator import Options, Simulator
 
 
@@ -23,6 +24,13 @@ async def together() -> AsyncIterator[Simulator]:
 async def api(together: Simulator) -> AsyncIterator[Api]:
     """A plain HTTP client of it, with a key."""
     async with Api(together.base_url, key="key-a") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api_v2(together: Simulator) -> AsyncIterator[ApiV2]:
+    """A plain HTTP client of its API v2, with a key."""
+    async with ApiV2(together.url, key="key-a") as opened:
         yield opened
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from tests.simulator.api import MODEL, UP, Api, create_body, error_of
 from together_local.simulator import Profile, Simulator
-from together_local.simulator.endpoints import ForcedFields
 
 Probe = Callable[[Api, Simulator], Awaitable[Any]]
 
@@ -156,7 +155,7 @@ async def _patch_while_stopping(api: Api, together: Simulator) -> Any:
 
 async def _start_from_error(api: Api, together: Simulator) -> Any:
     created = await api.create()
-    together.console.force(created["id"], ForcedFields(state="ERROR"))
+    together.console.force(created["id"], {"state": "ERROR"})
     return (await api.patch(created["id"], state="STARTED")).status_code
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.simulator import probes, probes_v2
 from tests.simulator.api import Api
-from tests.simulator.probes import SWITCHES
 from together_local.simulator import Options, Simulator
 from together_local.simulator.assumptions import AssumptionError, Assumptions, parse_assumption
 
+SWITCHES = {**probes.SWITCHES, **probes_v2.SWITCHES_V2}
 #: Bounds what another assumption draws; seen in the tests of random faults.
 NOT_ALONE = {"fault_seconds"}
 

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from together_local.simulator.assumptions import AssumptionError
 from together_local.simulator.console import Console
-from together_local.simulator.endpoints import ForcedFields
 from together_local.simulator.errors import ApiError
 from together_local.simulator.faults import Fault
+from together_local.simulator.v2.console import NewModel
 from together_local.simulator.world import Profile
 
 Limit = Annotated[int, Field(ge=0)] | None
@@ -71,6 +71,7 @@ class Admin:
             ("POST", "/_sim/endpoints"): self._create,
             ("POST", one): self._force,
             ("DELETE", one): self._delete,
+            ("POST", "/_sim/models"): self._add_model,
             ("POST", "/_sim/keys"): self._keys,
             ("GET", "/_sim/capacity"): self._capacity,
             ("POST", "/_sim/capacity"): self._set_capacity,
@@ -106,12 +107,15 @@ class Admin:
         return self._console.create(_OBJECT.validate_python(await _json(request)))
 
     async def _force(self, request: web.Request) -> Any:
-        fields = ForcedFields.model_validate(await _json(request))
+        fields = _OBJECT.validate_python(await _json(request))
         return self._console.force(request.match_info["endpoint_id"], fields)
 
     async def _delete(self, request: web.Request) -> Any:
         self._console.delete(request.match_info["endpoint_id"])
         return {"deleted": request.match_info["endpoint_id"]}
+
+    async def _add_model(self, request: web.Request) -> Any:
+        return self._console.add_model(NewModel.model_validate(await _json(request)))
 
     async def _keys(self, request: web.Request) -> Any:
         keys = _Keys.model_validate(await _json(request))

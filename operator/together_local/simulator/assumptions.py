@@ -29,17 +29,19 @@ class Assumptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    # How long things take.
+    # How long things take. In v2 the same times pass under the names of its states.
     pending_seconds: Seconds = 10
-    """PENDING before hardware is looked for. Documented only: it may last without end."""
+    """PENDING (v2: PROVISIONING) before hardware is looked for. Documented only: it may last
+    without end."""
     starting_seconds: Seconds = 120
-    """STARTING until STARTED. Reported: 1 to 25 minutes, by the model's size."""
+    """STARTING until STARTED (v2: SCALING until READY). Reported: 1 to 25 minutes, by the model's
+    size."""
     stopping_seconds: Seconds = 15
-    """STOPPING until STOPPED. Unknown."""
+    """STOPPING until STOPPED, in v2 also SCALING while replicas drain. Unknown."""
     serving_delay_seconds: Seconds = 5
-    """STARTED until inference answers. Documented: STARTED is no proof of serving."""
+    """v1: STARTED until inference answers. Documented: STARTED is no proof of serving."""
     scale_up_seconds: Seconds = 60
-    """Until a replica added to a STARTED endpoint runs. Unknown."""
+    """Until a replica added to a running endpoint or deployment runs. Unknown."""
     create_list_lag_seconds: Seconds = 0
     """How long a new endpoint is missing from LIST. Unknown."""
     create_get_lag_seconds: Seconds = 0
@@ -120,9 +122,10 @@ class Assumptions(BaseModel):
 
     # Capacity.
     no_capacity: Literal["queue", "refuse"] = "queue"
-    """A create without free hardware: PENDING until there is some, or refused. Both reported."""
+    """A create without free hardware: PENDING (v2: DEGRADED) until there is some, or refused (v2:
+    429). Both reported."""
     capacity_refusal_status: Annotated[int, Field(ge=400, le=599)] = 400
-    """Status of that refusal. Unknown."""
+    """Status of that refusal in v1. Unknown."""
     partial_capacity: Literal["start", "queue"] = "start"
     """Hardware for some replicas: documented to start with fewer and add the rest later."""
     insufficient_below: Annotated[int, Field(ge=1)] = 2
@@ -141,7 +144,74 @@ class Assumptions(BaseModel):
     refused_requests_are_activity: bool = True
     """Whether a request that the running endpoint refuses resets the idle timer. Unknown."""
     extra_fields: bool = False
-    """True: answers carry autoscaling.ready_replicas and current_replicas, as some report."""
+    """True: answers of v1 carry autoscaling.ready_replicas and current_replicas, as some report."""
+
+    # API v2: names and routing.
+    endpoint_names: Literal["dns_label", "any"] = "dns_label"
+    """What an endpoint of v2 may be called: unknown, a DNS label of 63 characters is safe. Any:
+    also capitals, dots and underscores, which the official command line puts into the names of
+    deployments."""
+    deployment_names_unique: bool = True
+    """False: an endpoint may have two deployments of one name. Unknown; 409 where it may not."""
+    rename: Literal["accept", "refuse"] = "accept"
+    """PATCH of a name in v2. The reference has the field, other pages call names immutable."""
+    first_deployment_routed: bool = False
+    """True: the first deployment of an endpoint enters the traffic split by itself. Some pages say
+    so; the official command line's code does not rely on it."""
+    split_lag_seconds: Seconds = 20
+    """Until routers follow a changed traffic split. Documented: tens of seconds."""
+    zero_weight: Literal["keep", "drop"] = "keep"
+    """An entry of weight 0 in a traffic split: it stays and blocks deletion, as the guide says, or
+    it leaves, as the official client's description says."""
+    empty_split: Literal["accept", "refuse"] = "accept"
+    """An empty trafficSplit with updateMask: cleared, or refused as no fields to update. The
+    official command line relies on the first."""
+    empty_split_without_mask: Literal["accept", "refuse"] = "refuse"
+    """The same without updateMask. Reported as refused."""
+    v1_endpoints_in_v2: bool = False
+    """True: LIST and GET of v2 show the project's v1 endpoints, read-only. Unknown."""
+
+    # API v2: life.
+    readiness_budget_seconds: Seconds = 6 * 3600
+    """Until a deployment of which no replica ever ran is FAILED. Documented: six hours."""
+    deployment_inactive_timeout: Literal["accept", "refuse"] = "accept"
+    """inactiveTimeout in v2: the official client has it, some pages call it an unknown field."""
+    idle_stop_zeroes_bounds: bool = True
+    """Whether an idle stop of v2 leaves bounds of 0/0 behind or those that were asked. Unknown."""
+    unknown_region: Literal["refuse", "ignore"] = "refuse"
+    """A placement in a region that there is not. Unknown."""
+    unvalidated_revision: Literal["refuse", "accept"] = "refuse"
+    """A deployment of a project model whose weights are not validated. Unknown."""
+    failed_deployment_delete: Literal["accept", "after_stop"] = "accept"
+    """DELETE of a FAILED deployment: at once, or only after bounds of 0/0 made it STOPPED.
+    Documented is STOPPED as the condition."""
+    stopping_deployment_delete: Literal["refuse", "accept"] = "refuse"
+    """DELETE of a STOPPING deployment. Documented is STOPPED as the condition."""
+
+    # API v2: requests and refusals.
+    v2_error_shape: ErrorShape = ErrorShape.NESTED
+    """Shape of error bodies of v2: the official client reads nested and gRPC-like ones."""
+    delete_refusal_status: Literal[400, 409] = 400
+    """Status of a refused DELETE in v2: still running, routed, or with deployments. Unknown."""
+    stale_etag_status: Literal[409, 412] = 409
+    """Status of a write with an old etag. Documented 409; one public client expects 412 too."""
+    etag_follows_status: bool = False
+    """True: etags change with state and ready replicas too, not with writes alone. Unknown."""
+    validate_only_depth: Literal["shape", "capacity"] = "shape"
+    """Whether validateOnly also meets balance, quota and capacity. Unknown."""
+    gpu_quota: Annotated[int, Field(ge=0)] | None = None
+    """GPUs that a project may ask for in v2, beyond which 429. Unknown."""
+    page_size: Annotated[int, Field(ge=1, le=500)] = 50
+    """Entries of a page in v2 where the request has no limit. Documented: 50 for deployments."""
+    configs_of_public_models: bool = True
+    """False: the list of configs is empty for public models, as one guide reports, and those of a
+    fine-tune are listed under its own id."""
+    profile_gpu_type: Literal["accelerator", "short"] = "accelerator"
+    """gpuType in a deployment profile: nvidia-h100-80gb or H100. Unknown."""
+    h100_cents_per_hour: Annotated[int, Field(ge=1)] = 549
+    """Price of one H100 in v2. The API was seen with 549, the documentation says 399."""
+    whoami_key_type: Literal["project_api_key", "org_api_key"] = "project_api_key"
+    """What /v3/whoami says of a key; one of an organization names no project."""
 
     # Billing.
     minute_rounding: MinuteRounding = MinuteRounding.UP
@@ -149,7 +219,7 @@ class Assumptions(BaseModel):
     bill_stopping: bool = False
     """True: STOPPING is billed. Documented: stopping ends billing at once."""
     bill_scaling_up: bool = False
-    """True: an added replica is billed before it runs. Documented: provisioning is free."""
+    """True: an added replica of v1 is billed before it runs. Documented: provisioning is free."""
     credit_cents: float | None = None
     """Prepaid credit per project; once billed, a create is refused with 402. What runs goes on:
     what happens to it is unknown."""

@@ -70,6 +70,8 @@ class InferenceBody(BaseModel):
 
     model: Annotated[str, Field(min_length=1)]
     stream: bool = False
+    prompt_cache_key: str | None = None
+    user: str | None = None
 
 
 class Message(BaseModel):

@@ -65,8 +65,15 @@ class AdminClient:
         """Remove all faults."""
         self._ask("DELETE", "/faults")
 
+    def v2_endpoints(self) -> list[dict[str, Any]]:
+        """Return the endpoints of v2, whose deployments :meth:`endpoints` lists."""
+        return list(self.ledger()["v2_endpoints"])
+
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an endpoint as a person in the console would; ``project`` beside the body."""
+        """Create an endpoint as a person in the console would; ``project`` beside the body.
+
+        Of v2: with a ``name`` an endpoint, with an ``endpointId`` too a deployment.
+        """
         return dict(self._ask("POST", "/endpoints", json=dict(body)))
 
     def force(self, endpoint_id: str, **fields: Any) -> dict[str, Any]:
@@ -76,6 +83,18 @@ class AdminClient:
     def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint as a person in the console would."""
         self._ask("DELETE", f"/endpoints/{endpoint_id}")
+
+    def add_model(self, name: str, base_model: str, **more: Any) -> dict[str, Any]:
+        """Give a project a model of its own, for v2.
+
+        Args:
+            name: Its bare name; of one that the project has: a new revision of it.
+            base_model: What it derives from: a name, an id or a resource name.
+            more: ``project``, and ``validation`` where it is not SUCCESS.
+        """
+        return dict(
+            self._ask("POST", "/models", json={"name": name, "base_model": base_model, **more})
+        )
 
     def keys(
         self,

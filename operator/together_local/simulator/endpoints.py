@@ -24,6 +24,7 @@ from together_local.simulator.clock import rfc3339
 from together_local.simulator.endpoint import DELETED, STARTING, STOPPING, Endpoint, EndpointSpec
 from together_local.simulator.errors import ApiError, endpoint_not_found, plain_error
 from together_local.simulator.ledger import Ledger
+from together_local.simulator.listing import in_list
 from together_local.simulator.replies import ListView
 from together_local.simulator.site import Site
 
@@ -174,7 +175,7 @@ class Endpoints:
             for endpoint in self._all.values()
             if endpoint.spec.project == caller.project
             and not (key_only and endpoint.spec.key_id != caller.key_id)
-            and self._in_list(endpoint, view)
+            and in_list(self._site, endpoint, view)
         ]
         if assumptions.list_order == "newest":
             shown.reverse()
@@ -244,23 +245,6 @@ class Endpoints:
             message = f"An endpoint with display_name {kept!r} already exists"
             raise ApiError(409, message, kind="conflict", param="display_name")
         return kept
-
-    def _in_list(self, endpoint: Endpoint, view: ListView) -> bool:
-        assumptions, now, wall = (
-            self._site.assumptions,
-            self._site.timeline.now,
-            self._site.clock.wall(),
-        )
-        if endpoint.deleted_at is not None:
-            if now - endpoint.deleted_at >= assumptions.delete_list_lag_seconds:
-                return False
-        elif now - endpoint.created_at < assumptions.create_list_lag_seconds:
-            return False
-        if wall < endpoint.hidden_until_wall:
-            return False
-        if wall - endpoint.created_wall < view.hide_younger_than:
-            return False
-        return not view.omit_all and endpoint.id not in view.omit
 
     def _zone(self, body: CreateBody, in_query: str) -> str:
         assumptions = self._site.assumptions

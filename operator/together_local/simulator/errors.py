@@ -13,10 +13,16 @@ V1_CLOSED_CODE = "endpoints_v1_create_access_disabled"
 
 
 class ErrorShape(StrEnum):
-    """Shape of an error body; official clients cope with both."""
+    """Shape of an error body; official clients cope with all of them."""
 
     NESTED = "nested"
     FLAT = "flat"
+    RPC = "rpc"
+
+
+#: google.rpc.Code by HTTP status, for bodies of the gRPC kind.
+_RPC_CODES = {400: 3, 401: 16, 402: 9, 403: 7, 404: 5, 409: 10, 412: 9, 429: 8, 503: 14}
+_RPC_INTERNAL = 13
 
 
 class ApiError(Exception):
@@ -51,6 +57,11 @@ class ApiError(Exception):
 
     def body(self, shape: ErrorShape, request_id: str) -> dict[str, Any]:
         """Return the JSON body."""
+        if shape is ErrorShape.RPC:
+            number = _RPC_CODES.get(self.status, _RPC_INTERNAL)
+            # The official command line shows the `detail` of the last of the details.
+            reason = {"detail": self.message, "reason": self.code, "field": self.param}
+            return {"code": number, "message": self.message, "details": [reason]}
         error = {
             "message": self.message,
             "type": self.kind,
@@ -68,6 +79,7 @@ _DEFAULTS = {
     403: ("Forbidden", "forbidden", None),
     404: ("Not found", "not_found", None),
     409: ("Conflict", "conflict", None),
+    412: ("Precondition failed", "conflict", None),
     429: ("Too many requests", "rate_limit_error", None),
     503: ("The server is overloaded or not ready yet", "service_unavailable", None),
 }

@@ -84,7 +84,7 @@ class Gateway:
             call.caller = self._world.accounts.authenticate(call.token)
             return self._too_many(route, call) or route.perform(call)
         except ApiError as error:
-            return self._refusal(error)
+            return self._refusal(error, call)
 
     def _too_many(self, route: Route, call: Call) -> Reply | None:
         if route.operation is Operation.INFER:
@@ -95,7 +95,7 @@ class Gateway:
         )
         if wait <= 0:
             return None
-        reply = self._refusal(plain_error(429))
+        reply = self._refusal(plain_error(429), call)
         if site.assumptions.rate_limit_retry_after:
             reply.headers["Retry-After"] = str(math.ceil(wait))
         return reply
@@ -139,15 +139,17 @@ class Gateway:
     def _injected(self, fault: Fault, call: Call) -> Reply:
         reply = fault.reply()
         if reply.body is None and reply.status >= 400:
-            endpoint_id = call.params.get("endpoint_id")
+            endpoint_id = call.params.get("deployment_id") or call.params.get("endpoint_id")
             false_404 = fault.fault is FaultKind.NOT_FOUND and endpoint_id is not None
             error = endpoint_not_found(str(endpoint_id)) if false_404 else plain_error(reply.status)
-            reply.body = self._refusal(error).body
+            reply.body = self._refusal(error, call).body
         return reply
 
-    def _refusal(self, error: ApiError) -> Reply:
+    def _refusal(self, error: ApiError, call: Call) -> Reply:
         site = self._world.site
-        body = error.body(site.assumptions.error_shape, site.new_request_id())
+        of_v2 = call.path.startswith("/v2/")
+        shape = site.assumptions.v2_error_shape if of_v2 else site.assumptions.error_shape
+        body = error.body(shape, site.new_request_id())
         return Reply(error.status, body)
 
     async def _send(self, request: web.Request, reply: Reply) -> web.StreamResponse:

@@ -6,30 +6,26 @@ up the key's project first, and both generations list models.
 
 from __future__ import annotations
 
-import hashlib
+from functools import partial
 from typing import Any
 
 from together_local.simulator.catalogue import MODELS, Model
 from together_local.simulator.faults import Operation
 from together_local.simulator.replies import Call, Reply
 from together_local.simulator.routes import Route
+from together_local.simulator.v2.projects import ORGANIZATION, project_id
+from together_local.simulator.world import World
 
-_ORGANIZATION = {"id": "org-local", "name": "Local organization"}
 
-
-def routes() -> list[Route]:
-    """Return the routes."""
+def routes(world: World) -> list[Route]:
+    """Return the routes of a world."""
     return [
         Route("GET", "/v1/whoami", Operation.LOOKUP, whoami_v1),
-        Route("GET", "/v3/whoami", Operation.LOOKUP, whoami_v3),
+        Route("GET", "/v3/whoami", Operation.LOOKUP, partial(whoami_v3, world)),
+        Route("GET", "/v1/projects", Operation.LOOKUP, projects),
         Route("GET", "/v1/models", Operation.LOOKUP, models),
         Route("GET", "/v1/autoscale/models", Operation.LOOKUP, dedicated_models),
     ]
-
-
-def project_id(project: str) -> str:
-    """Return the id under which the API knows a project."""
-    return f"proj_{hashlib.sha256(project.encode()).hexdigest()[:24]}"
 
 
 def whoami_v1(call: Call) -> Reply:
@@ -39,8 +35,8 @@ def whoami_v1(call: Call) -> Reply:
         200,
         {
             "api_key_id": call.caller.key_id,
-            "organization_id": _ORGANIZATION["id"],
-            "organization_name": _ORGANIZATION["name"],
+            "organization_id": ORGANIZATION["id"],
+            "organization_name": ORGANIZATION["name"],
             "project_id": project_id(project),
             "project_name": project,
             "project_slug": project,
@@ -48,18 +44,31 @@ def whoami_v1(call: Call) -> Reply:
     )
 
 
-def whoami_v3(call: Call) -> Reply:
-    """GET /v3/whoami, as for a key that is bound to a project."""
+def whoami_v3(world: World, call: Call) -> Reply:
+    """GET /v3/whoami: of a key that is bound to a project, or to the organization alone."""
+    kind = world.site.assumptions.whoami_key_type
+    told: dict[str, Any] = {
+        "type": kind,
+        "api_key": {"id": call.caller.key_id},
+        "organization": dict(ORGANIZATION),
+    }
+    if kind == "project_api_key":
+        project = call.caller.project
+        told["project"] = {"id": project_id(project), "name": project, "slug": project}
+    return Reply(200, told)
+
+
+def projects(call: Call) -> Reply:
+    """GET /v1/projects: the one that the key belongs to."""
     project = call.caller.project
-    return Reply(
-        200,
-        {
-            "type": "project_api_key",
-            "api_key": {"id": call.caller.key_id},
-            "organization": dict(_ORGANIZATION),
-            "project": {"id": project_id(project), "name": project, "slug": project},
-        },
-    )
+    entry = {
+        "id": project_id(project),
+        "name": project,
+        "slug": project,
+        "organization_id": ORGANIZATION["id"],
+        "organization_name": ORGANIZATION["name"],
+    }
+    return Reply(200, {"object": "list", "data": [entry], "next_cursor": None})
 
 
 def models(call: Call) -> Reply:

@@ -24,6 +24,9 @@ from together_local.simulator.errors import ApiError
 from together_local.simulator.faults import Operation
 from together_local.simulator.replies import Call, Reply
 from together_local.simulator.routes import Route
+from together_local.simulator.v2.deployment import Deployment
+from together_local.simulator.v2.endpoint import Endpoint as EndpointV2
+from together_local.simulator.v2.routing import addressed
 from together_local.simulator.world import World
 
 _DIMENSIONS = 16
@@ -106,6 +109,12 @@ class Inference:
         endpoint = self._world.endpoints.named(body.model, call.caller.project)
         if endpoint is not None:
             return self._dedicated(endpoint, answers)
+        # Documented of v2: requests stick to a deployment by key, else user, else content.
+        affinity = body.prompt_cache_key or body.user or call.raw.decode(errors="replace")
+        world, project = self._world, call.caller.project
+        routed = addressed(world.endpoints_v2, world.site, body.model, project, affinity)
+        if routed is not None:
+            return self._deployed(*routed, answers)
         model = MODELS.get(body.model)
         if model is not None and model.serverless:
             _check_type(model, answers)
@@ -136,6 +145,17 @@ class Inference:
         _check_type(endpoint.spec.model, answers)
         endpoint.touch()
         return f"{endpoint.name} ({endpoint.id}) on {endpoint.spec.hardware.id}"
+
+    def _deployed(
+        self, endpoint: EndpointV2, deployment: Deployment, answers: set[ModelType]
+    ) -> str:
+        spec = deployment.spec
+        if self._world.site.assumptions.refused_requests_are_activity:
+            deployment.touch()
+        _check_type(spec.weights.model, answers)
+        deployment.touch()
+        name, hardware = endpoint.called(deployment), spec.config.instance.name
+        return f"{name} ({deployment.id}) on {hardware}"
 
     def _head(self, model: str) -> dict[str, Any]:
         site = self._world.site

@@ -32,7 +32,7 @@ class SimulatorProcess:
     """A running simulator; use it as a context manager or call :meth:`stop`.
 
     Attributes:
-        url: The server's root.
+        url: The server's root, which clients of API v2 are given.
         admin: The admin routes as methods.
     """
 

@@ -20,6 +20,8 @@ from together_local.simulator.gateway import Gateway, unknown_path
 from together_local.simulator.inference import Inference
 from together_local.simulator.routes import Route
 from together_local.simulator.routes_v1 import RoutesV1
+from together_local.simulator.v2.routes import RoutesV2
+from together_local.simulator.v2.routes_catalogue import CatalogueRoutes
 from together_local.simulator.world import Options, World
 
 _HOST = "127.0.0.1"
@@ -55,7 +57,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The server's root."""
+        """The server's root, which clients of API v2 are given."""
         return f"http://{_HOST}:{self.port}"
 
     @property
@@ -101,7 +103,9 @@ class Simulator:
         for route in (
             *RoutesV1(self.world).routes(),
             *Inference(self.world).routes(),
-            *identity.routes(),
+            *RoutesV2(self.world).routes(),
+            *CatalogueRoutes(self.world).routes(),
+            *identity.routes(self.world),
             Route("*", "/{path:v[0-9].*}", Operation.LOOKUP, unknown_path),
         ):
             application.router.add_route(route.method, route.path, gateway.handler(route))

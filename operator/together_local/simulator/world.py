@@ -21,6 +21,9 @@ from together_local.simulator.ledger import Ledger
 from together_local.simulator.random_faults import RandomFaults
 from together_local.simulator.rate_limit import RateLimit
 from together_local.simulator.site import Site
+from together_local.simulator.v2.deployments import Deployments
+from together_local.simulator.v2.endpoints import Endpoints as EndpointsV2
+from together_local.simulator.v2.models import Catalogue
 
 
 class Profile(StrEnum):
@@ -82,6 +85,9 @@ class World:
         self.random_faults = RandomFaults(options.seed)
         self.rate_limit = RateLimit()
         self.endpoints = Endpoints(self.site, self.ledger)
+        self.catalogue = Catalogue(self.site.timeline.now)
+        self.endpoints_v2 = EndpointsV2(self.site)
+        self.deployments = Deployments(self.site, self.ledger, self.catalogue, self.endpoints_v2)
 
     def settle(self) -> None:
         """Let everything happen that has fallen due."""

@@ -10,8 +10,11 @@ import pytest
 from tests.contract.sdk.clients import Cli, Library, environment
 from tests.support.venvs import Venv, ensure_venv
 from together_local.simulator import Options, SimulatorProcess, start_simulator
+from together_local.simulator.accounts import DEFAULT_PROJECT
+from together_local.simulator.v2.projects import project_id
 
 KEY = "key-of-team-a"
+PROJECT = project_id(DEFAULT_PROJECT)
 MODEL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 HARDWARE = "2x_nvidia_h100_80gb_sxm"
 
@@ -26,6 +29,12 @@ def together_v1() -> Venv:
 def together_legacy() -> Venv:
     """The last release of the first generation: together 1.5.35."""
     return ensure_venv("together-legacy")
+
+
+@pytest.fixture(scope="session")
+def together_v2() -> Venv:
+    """The client of API v2: together 3.1.1."""
+    return ensure_venv("together-v2")
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +92,33 @@ def cli(together_v1: Venv, fast: SimulatorProcess, tmp_path: Path) -> Cli:
 def legacy_cli(together_legacy: Venv, fast: SimulatorProcess, tmp_path: Path) -> Cli:
     """The command line of together 1.5.35."""
     return Cli(together_legacy, environment(fast.base_url, KEY, tmp_path))
+
+
+def environment_v2(together: SimulatorProcess, home: Path, **more: str) -> dict[str, str]:
+    """Return the whole environment of together 3.1.1: its base URL has no /v1."""
+    return {**environment(together.url, KEY, home), "TOGETHER_PROJECT_ID": PROJECT, **more}
+
+
+@pytest.fixture(scope="session", params=["sync", "async"])
+def _library_v2(
+    request: pytest.FixtureRequest,
+    together_v2: Venv,
+    _still: SimulatorProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Library]:
+    env = environment_v2(_still, tmp_path_factory.mktemp("home"))
+    with Library(together_v2, env, request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def library_v2(_library_v2: Library, still: SimulatorProcess) -> Library:
+    """The library of together 3.1.1, with a client of either kind, and a fresh simulator."""
+    del still
+    return _library_v2
+
+
+@pytest.fixture
+def cli_v2(together_v2: Venv, still: SimulatorProcess, tmp_path: Path) -> Cli:
+    """The command line of together 3.1.1."""
+    return Cli(together_v2, environment_v2(still, tmp_path))
