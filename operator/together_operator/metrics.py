@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter as Count
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -65,6 +65,42 @@ class _Resources(Collector):
         yield price
 
 
+class _Orphans(Collector):
+    """What nobody in this cluster answers for, by the newest LIST of each key."""
+
+    def __init__(self) -> None:
+        self.known: Mapping[tuple[str, str], tuple[int, Decimal]] = {}
+        self.others: dict[str, int] = {}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        labels = ("credential", "why")
+        count = GaugeMetricFamily(
+            "together_operator_orphans",
+            "Endpoints at Together that no resource answers for, by the identity of the key that "
+            "sees them and why.",
+            labels=labels,
+        )
+        price = GaugeMetricFamily(
+            "together_operator_orphans_price_per_hour_usd",
+            "What the running ones of them cost per hour, in US dollars, where the price is known.",
+            labels=labels,
+        )
+        for values, (number, amount) in sorted(self.known.items()):
+            count.add_metric(values, number)
+            price.add_metric(values, float(amount))
+        yield count
+        yield price
+        others = GaugeMetricFamily(
+            "together_operator_other_clusters_endpoints",
+            "Endpoints at Together that carry the mark of another cluster, by the identity of the "
+            "key that sees them.",
+            labels=labels[:1],
+        )
+        for credential, number in sorted(self.others.items()):
+            others.add_metric((credential,), number)
+        yield others
+
+
 class Metrics:
     """Everything that is counted and measured."""
 
@@ -72,6 +108,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._resources = _Resources()
         self.registry.register(self._resources)
+        self._orphans = _Orphans()
+        self.registry.register(self._orphans)
         ProcessCollector(registry=self.registry)
         build = Info("together_operator_build", "The running version.", registry=self.registry)
         build.info({"version": __version__, "python": platform.python_version()})
@@ -195,6 +233,27 @@ class Metrics:
     def resource_gone(self, namespace: str, name: str) -> None:
         """Note that a resource exists no more."""
         self._resources.known.pop((namespace, name), None)
+
+    def orphans(self, found: Mapping[tuple[str, str], tuple[int, Decimal]]) -> None:
+        """Note which endpoints nobody answers for, in place of what was noted before.
+
+        Args:
+            found: How many there are and what they cost per hour in US dollars, by the identity of
+                the key that sees them and why nobody does.
+        """
+        self._orphans.known = found
+
+    def other_clusters(self, credential: str, number: int | None) -> None:
+        """Note how many endpoints of other clusters a key sees.
+
+        Args:
+            credential: The identity of the key.
+            number: How many; `None` if the key is not in use any more.
+        """
+        if number is None:
+            self._orphans.others.pop(credential, None)
+        else:
+            self._orphans.others[credential] = number
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Everything in a format that the asker takes.

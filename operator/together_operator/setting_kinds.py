@@ -27,6 +27,13 @@ class Probe(StrEnum):
     STATE = "State"
 
 
+class OrphanPolicy(StrEnum):
+    """What is done about an endpoint of ours whose resource is gone."""
+
+    REPORT = "Report"
+    STOP = "Stop"
+
+
 def _split(value: Any) -> Any:
     if isinstance(value, str):
         value = value.split(",")

@@ -32,6 +32,7 @@ from together_operator.setting_kinds import (
     FirstApi,
     Namespace,
     Namespaces,
+    OrphanPolicy,
     Port,
     Probe,
     ReadableFile,
@@ -231,6 +232,26 @@ class Settings(BaseSettings):
         ),
         Field(gt=0),
     ] = None
+    orphan_policy: Annotated[
+        OrphanPolicy,
+        Flag(
+            "What is done about an endpoint with this cluster's mark whose resource is gone: "
+            "Report, or Stop after --orphan-wait. Nothing is ever deleted. Stop needs the whole "
+            "cluster to be served.",
+            "POLICY",
+            panel="Limits",
+        ),
+    ] = OrphanPolicy.REPORT
+    orphan_wait: Annotated[
+        FiniteFloat,
+        Flag(
+            "Seconds for which this process must have seen an endpoint without an owner before "
+            "it stops it: time to restore a backup.",
+            "SECONDS",
+            panel="Limits",
+        ),
+        Field(ge=600),
+    ] = 86400.0
     leader_elect: Annotated[
         bool,
         Flag(
@@ -328,6 +349,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 "--default-key-namespaces needs the operator's own key: set "
                 f"{API_KEY_VARIABLE} or --api-key-file"
+            )
+        if self.namespaces and self.orphan_policy is OrphanPolicy.STOP:
+            raise ValueError(
+                "--orphan-policy Stop cannot be used with --namespace: an owner may live in a"
+                " namespace that is not served. Leave it at Report"
             )
         return self
 

@@ -41,6 +41,8 @@ MATRIX: dict[str, dict[str, Any]] = {
             "allowedHardware": ["1x_nvidia_h100_80gb_sxm", "2x_nvidia_h100_80gb_sxm"],
             "maxReplicas": 1000000,
             "maxPricePerHour": "12.50",
+            "orphanPolicy": "Stop",
+            "orphanWait": 7200,
             "pollInterval": 45,
             "pollIntervalTransition": 2.5,
             "driftInterval": 1800,
@@ -129,6 +131,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"scope": {"namespaces": ["team-a"]}},
         "settings.clusterID is required with scope.namespaces",
     ),
+    "orphans stopped where their owner may be out of sight": (
+        {
+            "scope": {"namespaces": ["team-a"]},
+            "settings": {"clusterID": "prod-eu", "orphanPolicy": "Stop"},
+        },
+        "settings.orphanPolicy: Stop cannot be used with scope.namespaces",
+    ),
+    "orphans deleted": ({"settings": {"orphanPolicy": "Delete"}}, "/settings/orphanPolicy"),
+    "a hurried stop of orphans": ({"settings": {"orphanWait": 60}}, "/settings/orphanWait"),
     "a shared key that is not there": (
         {"settings": {"defaultKeyNamespaces": ["team-a"]}},
         "auth.existingSecret names no Secret",
@@ -387,6 +398,7 @@ def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
         "/secrets": ["get", "list", "create", "update", "delete"],
         "/configmaps": ["create"],
         f"/configmaps/{CONFIGMAP}": ["get", "update"],
+        "/events": ["create", "patch"],
     }
 
 

@@ -20,11 +20,14 @@ from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.observer import Observer
 from together_operator.controller.operator import LANES, Operator
+from together_operator.controller.orphans import Orphans
 from together_operator.controller.poller import Poller
 from together_operator.controller.queue import Key, Queue
 from together_operator.controller.reconciler import Reconciler
+from together_operator.controller.released import Released
 from together_operator.controller.resync import Resync
 from together_operator.controller.roster import Roster
+from together_operator.controller.teller import Teller
 from together_operator.controller.watcher import Watcher
 from together_operator.core.memory import Memory
 from together_operator.core.timing import Timing
@@ -101,8 +104,20 @@ class Stage:
             self._driver,
             probes=True,
         )
+        self.released = Released(kube, "system")
+        self.orphans = Orphans(
+            self.accounts,
+            self.keys,
+            self.roster,
+            self.released,
+            self.metrics,
+            Teller(kube, "system", cast("Recorder", self.told)),
+            self.clocks,
+            self.timing.lag,
+            everywhere=True,
+        )
         self.effects = Effects(
-            kube, "cluster", self.accounts, self.keys, self.roster, self.clocks, ()
+            kube, "cluster", self.accounts, self.keys, self.roster, self.clocks, (), self.released
         )
         self.reconciler = Reconciler(
             self.effects,
@@ -123,9 +138,18 @@ class Stage:
             self._enqueue,
             30.0,
             5.0,
+            self.orphans,
         )
         self.resync = Resync(
-            kube, (), self.roster, self.keys, self.accounts, self.clocks, self._enqueue, 600.0
+            kube,
+            (),
+            self.roster,
+            self.keys,
+            self.accounts,
+            self.clocks,
+            self._enqueue,
+            600.0,
+            self.orphans,
         )
         self.enqueued: list[tuple[Key, str]] = []
         settings = Settings(workers=workers)

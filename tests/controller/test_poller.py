@@ -338,17 +338,24 @@ def test_newcomers_are_read_at_second_sight_and_once() -> None:
     virtually(scene())
 
 
-def test_what_is_older_than_every_resource_is_not_read() -> None:
+def test_what_is_older_than_every_resource_is_read_once_and_a_part_of_it_at_a_time() -> None:
     async def scene() -> None:
         stage = Stage()
-        for number in range(30):
-            stage.together.put(f"e{number}", created_at=wall() - 7200)
+        old = [f"e{number}" for number in range(100)]
+        for name in old:
+            stage.together.put(name, created_at=wall() - 7200)
         await stage.serving()
+        stage.together.put("new")
         stage.together.read.clear()
         account = next(iter(stage.accounts))
-        for _ in range(5):
+        await stage.poller.poll(account)
+        await stage.poller.poll(account)
+        await stage.poller.poll(account)
+        assert "new" in stage.together.read, "what may be of an order does not wait"
+        assert len(stage.together.read) <= 65
+        for _ in range(10):
             await stage.poller.poll(account)
-        assert stage.together.read == []
+        assert sorted(stage.together.read) == sorted([*old, "new"])
 
     virtually(scene())
 

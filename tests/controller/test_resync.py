@@ -141,6 +141,7 @@ def test_copies_of_other_operators_namespaces_are_left_alone() -> None:
             stage.clocks,
             stage._enqueue,
             600.0,
+            stage.orphans,
         )
         await elsewhere.compare()
         assert len(stage.kube.copies()) == 1

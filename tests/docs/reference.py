@@ -139,6 +139,8 @@ def _fed() -> Metrics:
     fed.remote_call("GET", "/endpoints", "200", 0.1)
     fed.kube_call("get", "togetherendpoints", "200")
     fed.watch_restarted()
+    fed.orphans({("0123456789abcdef", "OwnerGone"): (1, Decimal(1))})
+    fed.other_clusters("0123456789abcdef", 1)
     fed.resource("default", "mixtral", Reason.SERVING.value, Decimal(1))
     return fed
 

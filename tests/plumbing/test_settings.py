@@ -11,6 +11,7 @@ from together_operator import settings as module
 from together_operator.flags import InvalidSettings, env_name, flag_name, flags
 from together_operator.logs import LogFormat, LogLevel
 from together_operator.resource.spec import Api
+from together_operator.setting_kinds import OrphanPolicy
 from together_operator.settings import (
     Probe,
     Settings,
@@ -48,6 +49,7 @@ def test_defaults() -> None:
     assert (settings.log_format, settings.log_level) == (LogFormat.TEXT, LogLevel.INFO)
     assert settings.leader_elect is False
     assert settings.allowed_hardware == ()
+    assert (settings.orphan_policy, settings.orphan_wait) == (OrphanPolicy.REPORT, 86400)
     assert settings.max_replicas is settings.max_price_per_hour is None
 
 
@@ -75,6 +77,8 @@ def test_every_setting_comes_from_its_variable(
         "allowed_hardware": ("1x_a,2x_b", ("1x_a", "2x_b")),
         "max_replicas": ("3", 3),
         "max_price_per_hour": ("12.50", Decimal("12.50")),
+        "orphan_policy": ("Report", OrphanPolicy.REPORT),
+        "orphan_wait": ("3600", 3600.0),
         "leader_elect": ("false", False),
         "health_port": ("0", 0),
         "metrics_port": ("0", 0),
@@ -170,6 +174,8 @@ def test_the_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         ("max_replicas", "1.5", "must be a valid integer"),
         ("max_price_per_hour", "-3", "must be greater than 0"),
         ("max_price_per_hour", "inf", "must be a finite number"),
+        ("orphan_policy", "Delete", "must be 'Report' or 'Stop', not 'Delete'"),
+        ("orphan_wait", "60", "must be greater than or equal to 600"),
         ("leader_elect", True, "no leader election; run exactly one replica"),
         ("health_port", "70000", "must be less than or equal to 65535"),
         ("metrics_port", "http", "must be a valid integer"),
@@ -194,6 +200,12 @@ def test_a_bad_variable_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_bad_values_are_told_at_once() -> None:
     assert len(problems(workers="0", poll_interval="0", probe="?")) == 3
+
+
+def test_orphans_are_not_stopped_where_their_owners_may_be_out_of_sight() -> None:
+    assert Settings.load({"orphan_policy": "Stop"}).orphan_policy is OrphanPolicy.STOP
+    (line,) = problems(orphan_policy="Stop", namespaces=["ml"])
+    assert "--orphan-policy Stop cannot be used with --namespace" in line
 
 
 def test_an_empty_key_file_is_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from together_operator.core.steps import Look
 from together_operator.drivers import v1_hardware
 from together_operator.drivers.driver import Driver
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Listing, Unavailable
+from together_operator.resource.remote import Absent, Endpoint, Listing, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -134,15 +134,21 @@ class Account:
         async with self._readers:
             answer = await self.driver.get(endpoint_id)
         if not isinstance(answer, Unavailable | Absent):
-            self.learn(endpoint_id, answer.display_name, answer.model, answer.hardware)
+            self._learn(answer)
 
-    def learn(self, endpoint_id: str, display_name: str, model: str, hardware: str) -> None:
+    def _learn(self, endpoint: Endpoint) -> None:
         """Keep what an endpoint shows for good."""
-        marker = Marker.parse(display_name)
-        # Either generation's spelling names the same hardware.
-        self.traits[endpoint_id] = Trait(marker, model, v1_hardware(hardware))
+        marker = Marker.parse(endpoint.display_name)
+        self.traits[endpoint.id] = Trait(
+            marker,
+            endpoint.model,
+            # Either generation's spelling names the same hardware.
+            v1_hardware(endpoint.hardware),
+            endpoint.display_name,
+            endpoint.ready_replicas or endpoint.bounds.min,
+        )
         if marker is not None and marker.cluster == self.cluster:
-            self._marked.setdefault(marker.owner, {})[endpoint_id] = marker.nonce
+            self._marked.setdefault(marker.owner, {})[endpoint.id] = marker.nonce
 
     async def look(
         self,

@@ -17,16 +17,20 @@ from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.observer import Observer
 from together_operator.controller.operator import LANES, Operator
+from together_operator.controller.orphans import Orphans
 from together_operator.controller.poller import Poller
 from together_operator.controller.queue import Key, Lane, Queue
 from together_operator.controller.reconciler import Reconciler
+from together_operator.controller.released import Released
 from together_operator.controller.resync import Resync
 from together_operator.controller.roster import Roster
+from together_operator.controller.teller import Teller
 from together_operator.core.timing import Timing
 from together_operator.drivers import V1Driver
 from together_operator.drivers.driver import Driver
 from together_operator.metrics import Metrics
-from together_operator.settings import Probe, Settings
+from together_operator.setting_kinds import OrphanPolicy, Probe
+from together_operator.settings import Settings
 from together_operator.together import Timeouts, V1Client, Wire
 
 log = logging.getLogger(__name__)
@@ -93,18 +97,25 @@ async def assembled(
     def enqueue(key: Key, trigger: str) -> None:
         queue.add(key, trigger, LANES[trigger])
 
-    effects = Effects(kube, cluster, accounts, keys, roster, clocks, settings.namespaces)
+    released = Released(kube, settings.operator_namespace)
+    recorder = Recorder(kube)
+    orphans = Orphans(
+        accounts, keys, roster, released, metrics,
+        Teller(kube, settings.operator_namespace, recorder), clocks, timing.lag,
+        everywhere=not settings.namespaces,
+        stop_after=_patience(settings),
+    )  # fmt: skip
+    effects = Effects(kube, cluster, accounts, keys, roster, clocks, settings.namespaces, released)
     poller = Poller(
         accounts, keys, roster, metrics, clocks, enqueue,
-        settings.poll_interval, settings.poll_interval_transition,
+        settings.poll_interval, settings.poll_interval_transition, orphans,
     )  # fmt: skip
     resync = Resync(
         kube, settings.namespaces, roster, keys, accounts, clocks, enqueue,
-        RESYNC_SECONDS / scale,
+        RESYNC_SECONDS / scale, orphans,
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(wire.aclose)
-        recorder = Recorder(kube)
         telling = asyncio.create_task(recorder.run(), name="events")
         stack.callback(telling.cancel)
         stack.push_async_callback(recorder.drain, _EVENT_SECONDS)
@@ -113,6 +124,7 @@ async def assembled(
             KEY_PAUSE_SECONDS / scale, stopping.is_set,
         )  # fmt: skip
         await resync.fill()
+        await released.load()
         for copy in keys:
             if copy.key is not None:
                 accounts.add(copy.key.identity, functools.partial(driver, copy.key))
@@ -120,3 +132,10 @@ async def assembled(
             "Cluster %s, %d resources, Together at %s", cluster, len(roster), settings.base_url
         )
         yield Operator(settings, queue, reconciler, poller, resync, metrics, stopping)
+
+
+def _patience(settings: Settings) -> float | None:
+    """Seconds without an owner after which an endpoint of ours is stopped; `None` for never."""
+    if settings.orphan_policy is not OrphanPolicy.STOP:
+        return None
+    return settings.orphan_wait / settings.time_scale

@@ -15,6 +15,7 @@ from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
+from together_operator.controller.released import Released
 from together_operator.controller.roster import Roster
 from together_operator.controller.tombstone import Tombstone
 from together_operator.core.case import Case
@@ -62,6 +63,7 @@ class Effects:
         roster: Which resources there are.
         clocks: The clocks.
         namespaces: The namespaces that are served; empty for all.
+        released: What is left at Together on purpose.
     """
 
     kube: Kube
@@ -71,6 +73,7 @@ class Effects:
     roster: Roster
     clocks: Clocks
     namespaces: Sequence[str]
+    released: Released
 
     async def remote(self, case: Case, step: Step) -> Outcome:
         """Carry out a step at Together.
@@ -188,7 +191,9 @@ class Effects:
         return await definition.look_up(self.kube, self.clocks.steady())
 
     async def finish(self, resource: TogetherEndpoint, step: Finish) -> None:
-        """Let the resource go: tombstone first, finalizer next, the key copy last."""
+        """Let the resource go: what it leaves first, finalizer next, the key copy last."""
+        if step.released:
+            await self.released.add(step.released)
         if step.nonces:
             expires = self.clocks.wall() + _TOMBSTONE_SECONDS
             tombstone = Tombstone(

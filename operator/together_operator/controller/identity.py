@@ -6,7 +6,7 @@ namespace, and an operator that is told another one refuses to start.
 
 from __future__ import annotations
 
-from together_operator.controller.kube import Kube
+from together_operator.controller.kube import Json, Kube
 from together_operator.controller.kube_errors import AlreadyExists, Conflict, KubeError
 
 CONFIGMAP = "together-operator-identity"
@@ -41,7 +41,7 @@ async def establish(kube: Kube, namespace: str, given: str | None) -> str:
         if known:
             return str(known)
     chosen = given or await _of_cluster(kube)
-    body = {
+    body: Json = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
@@ -55,7 +55,8 @@ async def establish(kube: Kube, namespace: str, given: str | None) -> str:
         if found is None:
             await kube.create_configmap(body)
         else:
-            await kube.replace_configmap(body)
+            found["data"] = {**(found.get("data") or {}), **body["data"]}
+            await kube.replace_configmap(found)
     except (AlreadyExists, Conflict):
         return await establish(kube, namespace, given)
     return chosen

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import HeldKey, KeyRing
+from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
 from together_operator.controller.roster import Entry, Roster
 from together_operator.core.case import FAILED_POLLS
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 _LONGEST_FACTOR = 8
 _RARELY = 64
 """Polls after which what does not fit is looked at again, however long it has not."""
+_OLD_AT_ONCE = 32
+"""Endpoints from before all resources that are read after one LIST; an account may have many."""
 _AT_ONCE = 32
 """Keys that are polled at the same time."""
 _MISSING = ""
@@ -76,6 +79,7 @@ class Poller:
         enqueue: Has a resource worked on.
         at_rest: Seconds between two LISTs while nothing changes.
         in_transition: Seconds between two LISTs while something does.
+        orphans: Judges what nobody has on record.
     """
 
     accounts: Accounts
@@ -86,6 +90,7 @@ class Poller:
     enqueue: Callable[[Key, str], None]
     at_rest: float
     in_transition: float
+    orphans: Orphans
     _rhythms: dict[str, _Rhythm] = field(default_factory=dict)
     _beat: float | None = None
 
@@ -182,6 +187,7 @@ class Poller:
         self._compare(rhythm, entries, answer)
         await self._newcomers(account, rhythm, entries, answer)
         await self._entombed(account, rhythm)
+        await self.orphans.look(account, answer)
 
     def _all(self, entries: Collection[Entry], trigger: str) -> None:
         for entry in entries:
@@ -210,7 +216,8 @@ class Poller:
         """Read endpoints that nobody has on record, once each, at their second sight.
 
         At first sight an endpoint may be one whose order is just being answered. What is older
-        than every resource can be of none.
+        than every resource can be of none: it is read for the report of orphans only, and that
+        can wait for its turn.
         """
         listed = frozenset(poll.lines)
         recorded = self.roster.recorded()
@@ -218,14 +225,15 @@ class Poller:
         if any(self._concerns(copy.key, account) for copy in self.keys.buried()):
             oldest = float("-inf")
         unread = {i: when for i, when in rhythm.unread.items() if i in listed}
-        fresh = [
+        unknown = [
             i
             for i in listed & rhythm.before
             if i not in recorded
             and i not in account.traits
-            and poll.lines[i].created_at >= oldest
             and unread.get(i, (0, 0))[1] <= rhythm.polls
         ]
+        fresh = [i for i in unknown if poll.lines[i].created_at >= oldest]
+        fresh += [i for i in unknown if poll.lines[i].created_at < oldest][:_OLD_AT_ONCE]
         rhythm.before = listed
         await account.read_ids(fresh)
         for i in fresh:

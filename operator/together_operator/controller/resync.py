@@ -18,6 +18,7 @@ from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import Conflict, Forbidden, KubeError, Rejected
+from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.roster import Entry, Roster
@@ -38,6 +39,7 @@ class Resync:
         clocks: The clocks.
         enqueue: Has a resource worked on.
         interval: Seconds between two comparisons.
+        orphans: Learns from them which endpoints nobody owns.
     """
 
     kube: Kube
@@ -48,6 +50,7 @@ class Resync:
     clocks: Clocks
     enqueue: Callable[[Key, str], None]
     interval: float
+    orphans: Orphans
 
     async def fill(self) -> None:
         """Learn of every resource and every key copy, before anything is decided."""
@@ -73,10 +76,12 @@ class Resync:
         await self.keys.load()
         before = [copy.uid for copy in self.keys]
         there: dict[Key, tuple[str, str]] = {}
-        async for body in self.kube.list_endpoints(self.namespaces):
-            meta = body["metadata"]
-            key = Key(meta["namespace"], meta["name"])
-            there[key] = (meta["uid"], meta["resourceVersion"])
+        with self.orphans.census() as count:
+            async for body in self.kube.list_endpoints(self.namespaces):
+                meta = body["metadata"]
+                key = Key(meta["namespace"], meta["name"])
+                there[key] = (meta["uid"], meta["resourceVersion"])
+                count(body)
         for key, (uid, version) in there.items():
             entry = self.roster.get(key)
             if entry is None or (entry.uid, entry.resource_version) != (uid, version):
@@ -86,6 +91,7 @@ class Resync:
                 self.enqueue(entry.key, "resync")
         self._forget_keys()
         await self._sweep(before, {uid for uid, _ in there.values()})
+        await self.orphans.conclude()
 
     async def _sweep(self, before: Sequence[str], living: Collection[str]) -> None:
         """Delete key copies that were there before the LIST and that nothing needs any more."""

@@ -13,7 +13,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.creating import claim
 from together_operator.core.looking import details
-from together_operator.core.parting import farewell, left_behind
+from together_operator.core.parting import farewell, left_behind, released
 from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
 from together_operator.core.settling import began, look, settle
@@ -96,7 +96,8 @@ def _finish(case: Case, policy: DeletionPolicy) -> Decision:
     message = "Nothing is left at Together; letting the resource go"
     if left is not None:
         message = farewell(case, policy, left)
-    step = Finish(nonces, operation.credential if operation else None, left)
+    credential = operation.credential if operation else None
+    step = Finish(nonces, credential, left, released(case, nonces))
     return case.step(step, Reason.DELETING, message)
 
 

@@ -53,3 +53,17 @@ def _cost(case: Case) -> str:
         with contextlib.suppress(InvalidOperation):  # whatever a status may hold
             return f"where it costs ${Decimal(price.per_replica_hour) * replicas:.2f} per hour"
     return "at a price that is not known here"
+
+
+def released(case: Case, nonces: tuple[str, ...]) -> tuple[str, ...]:
+    """Everything that stays with our mark, when nothing will be left to say that it may.
+
+    Args:
+        case: The resource, about to go.
+        nonces: Attempts that might yet take effect: what they make is for the tombstone.
+    """
+    known = set(case.accounted)
+    if case.observed.rival is not None:
+        known.discard(case.record.endpoint_id or "")
+    known.update(found.id for found in case.observed.marked if found.nonce not in nonces)
+    return tuple(sorted(i for i in known if not case.gone(i)))

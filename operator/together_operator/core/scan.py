@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from together_operator.core.marker import Marker, cluster_tag, owner_tag
 from together_operator.resource.remote import Listing
 
-_CLOCK_DOUBT = 600.0
+CLOCK_DOUBT = 600.0
+"""Seconds by which the clocks of Together's servers may disagree (create-once rule 6)."""
 _LOST_RECORD_DOUBT = 3600.0
 
 
@@ -25,11 +26,15 @@ class Trait:
         marker: The mark in its display name, if any.
         model: The model it serves.
         hardware: Its hardware id.
+        display_name: The name that people see, as it was then.
+        replicas: How many replicas it kept running then.
     """
 
     marker: Marker | None
     model: str
     hardware: str
+    display_name: str = ""
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def horizon(date: float | None, created_at: float) -> float:
     Returns:
         Unix seconds; endpoints created earlier need not be read.
     """
-    return created_at - _LOST_RECORD_DOUBT if date is None else date - _CLOCK_DOUBT
+    return created_at - _LOST_RECORD_DOUBT if date is None else date - CLOCK_DOUBT
 
 
 def newcomers(listing: Listing, since: float, known: Collection[str]) -> list[str]:

@@ -174,11 +174,13 @@ class Finish:
         nonces: Attempts that might yet take effect, left to the tombstone.
         credential: The identity of the key that could still see them.
         left: The endpoint that stays at Together, or may.
+        released: Endpoints with our mark that stay, and that nobody will answer for any more.
     """
 
     nonces: tuple[str, ...] = ()
     credential: str | None = None
     left: str | None = None
+    released: tuple[str, ...] = ()
 
 
 Step = (

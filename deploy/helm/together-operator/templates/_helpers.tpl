@@ -67,6 +67,12 @@ settings.clusterID is required with scope.namespaces: without rights on the clus
   --set settings.clusterID=$(kubectl get namespace kube-system -o jsonpath='{.metadata.uid}')
 ` -}}
 {{- end -}}
+{{- if and .Values.scope.namespaces (eq (toString .Values.settings.orphanPolicy) "Stop") -}}
+{{- fail `
+
+settings.orphanPolicy: Stop cannot be used with scope.namespaces: the owner of an endpoint may live in a namespace that the operator does not serve. Leave it at Report.
+` -}}
+{{- end -}}
 {{- if and .Values.settings.defaultKeyNamespaces (not .Values.auth.existingSecret) -}}
 {{- fail `
 
