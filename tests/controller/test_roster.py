@@ -6,8 +6,9 @@ from typing import Any
 
 from tests.controller.fake_kube import FakeKube
 from together_operator.controller.queue import Key
-from together_operator.controller.roster import Entry, Roster
+from together_operator.controller.roster import Entry, Roster, better
 from together_operator.core.marker import Marker
+from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint
 
 
@@ -94,7 +95,20 @@ def test_of_two_who_have_one_endpoint_the_mark_decides_and_then_the_age() -> Non
     roster.put(thief)
     first = TogetherEndpoint.parse(kube.endpoints[one.key])
     second = TogetherEndpoint.parse(kube.endpoints[thief.key])
-    assert roster.rival(first, "e1") is None
-    rival = roster.rival(second, "e1")
+    assert better(first, roster.rivals(first, "e1"), None) is None
+    rival = better(second, roster.rivals(second, "e1"), None)
     assert rival is not None
     assert rival.key == one.key
+
+
+def test_what_together_tells_of_the_mark_comes_before_what_a_status_says_of_it() -> None:
+    kube, roster = FakeKube(), Roster()
+    thief = entry(kube, "thief", "e1")
+    one = entry(kube, "one", "e1", displayName="whatever")
+    roster.put(one)
+    roster.put(thief)
+    resource = TogetherEndpoint.parse(kube.endpoints[one.key])
+    rivals = roster.rivals(resource, "e1")
+    assert better(resource, rivals, None) == thief
+    trait = Trait(Marker.of("cluster", one.uid, "aaaa"), "acme/model", "1x_gpu")
+    assert better(resource, rivals, trait) is None

@@ -213,6 +213,9 @@ class KeyRing:
         if secret is None:
             text = f"{where} does not exist. Create it with the Together API key under '{entry}'"
             return Unavailable(Reason.SECRET_MISSING, text)
+        if names.KEY_COPY_LABEL in (secret["metadata"].get("labels") or {}):
+            text = f"{where} is a copy that the operator keeps for another resource. Name one's own"
+            return Unavailable(Reason.SECRET_MISSING, text)
         data = secret.get("data") or {}
         if entry not in data:
             text = f"{where} has no key '{entry}'. Add it, or correct spec.apiKeySecretRef.key"

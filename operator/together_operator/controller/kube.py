@@ -9,6 +9,7 @@ Every call has a timeout, every update a precondition, and every failure is one 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ from together_operator.controller.kube_kinds import (
     NAMESPACES,
     SECRETS,
     Kind,
+    is_name,
 )
 from together_operator.resource.names import API_VERSION, DEFINITION, PLURAL
 
@@ -305,10 +307,10 @@ class Kube:
             await asyncio.sleep(every)
 
     async def _get(self, kind: Kind, namespace: str | None, name: str) -> Json | None:
-        try:
-            return await self._call("GET", "get", kind, kind.path(namespace, name))
-        except NotFound:
-            return None
+        with contextlib.suppress(NotFound):
+            if is_name(name):
+                return await self._call("GET", "get", kind, kind.path(namespace, name))
+        return None
 
     async def _list(
         self, kind: Kind, namespace: str | None, selector: str | None = None

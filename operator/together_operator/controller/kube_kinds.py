@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -22,6 +23,17 @@ class Kind(NamedTuple):
             parts += ["namespaces", quote(namespace, safe="")]
         parts += [self.plural, *(quote(part, safe="") for part in rest)]
         return "/".join(parts)
+
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+def is_name(text: str) -> bool:
+    """Whether an object can have this name.
+
+    A status, for instance, may hold any text as one, and in a path `..` is another place.
+    """
+    return _NAME.fullmatch(text) is not None
 
 
 ENDPOINTS: Final = Kind(f"/apis/{API_VERSION}", PLURAL)

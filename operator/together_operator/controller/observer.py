@@ -12,7 +12,7 @@ from together_operator.controller.clocks import Clocks
 from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
-from together_operator.controller.roster import Roster
+from together_operator.controller.roster import Entry, Roster, better
 from together_operator.core.case import FAILED_POLLS, Case
 from together_operator.core.desired import Desired
 from together_operator.core.learning import notice, replace_memory
@@ -102,8 +102,7 @@ class Observer:
         keys = await self._keys(resource, memory, anew=anew)
         account = self.accounts.get(keys.held or keys.user)
         desired = desired_of(resource)
-        endpoint_id = resource.status.endpoint_id
-        rival = self.roster.rival(resource, endpoint_id) if endpoint_id else None
+        rival = await self._rival(resource, account)
         observed = Observed(
             cluster=self.cluster,
             api=account.driver.api if account else Api.V1,
@@ -137,6 +136,28 @@ class Observer:
             trouble=user if isinstance(user, Unavailable) else None,
         )
 
+    async def _rival(self, resource: TogetherEndpoint, account: Account | None) -> Entry | None:
+        """The resource that the recorded endpoint belongs to, if it is another one's.
+
+        A status can be written by whoever may do so in its namespace. So another resource counts
+        only if its own key sees the endpoint, and what is told of it at Together comes first.
+        """
+        endpoint_id = resource.status.endpoint_id
+        rivals = self.roster.rivals(resource, endpoint_id) if endpoint_id else []
+        if endpoint_id is None or not rivals:
+            return None
+        trait = None
+        if account is not None:
+            if endpoint_id not in account.traits:
+                await account.read_ids((endpoint_id,))
+            trait = account.traits.get(endpoint_id)
+        seeing = [
+            rival
+            for rival in rivals
+            if _may_see(self.accounts.get(rival.credential), account, endpoint_id)
+        ]
+        return better(resource, seeing, trait)
+
     def _account(self, key: HeldKey) -> Account:
         return self.accounts.add(key.identity, lambda: self.driver(key))
 
@@ -164,6 +185,15 @@ class Observer:
                     return 0.0  # no time that anybody could have written as one
                 return max(0.0, self.clocks.wall() - since)
         return 0.0
+
+
+def _may_see(theirs: Account | None, ours: Account | None, endpoint_id: str) -> bool:
+    """Whether the key of another resource may see an endpoint, as far as that is known."""
+    if theirs is None or theirs is ours:
+        return theirs is not None
+    if theirs.poll is None:
+        return not theirs.failures
+    return endpoint_id in theirs.poll.lines
 
 
 def _lasting(account: Account | None) -> Unavailable | None:

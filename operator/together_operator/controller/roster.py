@@ -6,11 +6,12 @@ them: whose endpoint an id is, which resources a poll concerns, and which are in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from together_operator.controller.queue import Key
 from together_operator.core.marker import Marker, owner_tag
+from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import ConditionType, Reason
 
@@ -149,21 +150,14 @@ class Roster:
         """The resources that have an endpoint on record."""
         return [self._by_key[key] for key in self._by_endpoint.get(endpoint_id, ())]
 
-    def rival(self, resource: TogetherEndpoint, endpoint_id: str) -> Entry | None:
-        """The resource that has the better right to an endpoint, if another one has.
-
-        The mark on the endpoint decides; failing that, who is older.
+    def rivals(self, resource: TogetherEndpoint, endpoint_id: str) -> list[Entry]:
+        """The other resources that have an endpoint on record.
 
         Args:
             resource: The one that asks.
             endpoint_id: The endpoint that it has, or would take, on record.
         """
-        others = [entry for entry in self.holders(endpoint_id) if entry.uid != resource.uid]
-        if not others:
-            return None
-        mine = _claim(resource.status.display_name or "", resource.uid, resource.creation_timestamp)
-        best = min(others, key=lambda e: _claim(e.display_name, e.uid, e.created_at))
-        return best if _claim(best.display_name, best.uid, best.created_at) < mine else None
+        return [entry for entry in self.holders(endpoint_id) if entry.uid != resource.uid]
 
     def markers_lost(self, credentials: Collection[str | None]) -> bool:
         """Whether display names came back without their mark with any of these keys."""
@@ -216,7 +210,28 @@ def _discard(index: dict[str, set[Key]], name: str, key: Key) -> None:
         del index[name]
 
 
-def _claim(display_name: str, uid: str, created_at: float) -> tuple[bool, float, str]:
-    marker = Marker.parse(display_name)
-    marked = marker is not None and marker.owner == owner_tag(uid)
-    return (not marked, created_at, uid)
+def better(
+    resource: TogetherEndpoint, rivals: Iterable[Entry], trait: Trait | None
+) -> Entry | None:
+    """The resource that has the better right to an endpoint, if another one has.
+
+    The mark on the endpoint decides; failing that, who is older.
+
+    Args:
+        resource: The one that asks.
+        rivals: The others that have the endpoint on record.
+        trait: What Together told of the endpoint. Without it what each resource remembers has to
+            do, which whoever may write its status can have written.
+    """
+
+    def right(uid: str, created_at: float, remembered: str) -> tuple[bool, float, str]:
+        marker = Marker.parse(remembered) if trait is None else trait.marker
+        marked = marker is not None and marker.owner == owner_tag(uid)
+        return (not marked, created_at, uid)
+
+    def of(entry: Entry) -> tuple[bool, float, str]:
+        return right(entry.uid, entry.created_at, entry.display_name)
+
+    mine = right(resource.uid, resource.creation_timestamp, resource.status.display_name or "")
+    best = min(rivals, key=of, default=None)
+    return best if best is not None and of(best) < mine else None
