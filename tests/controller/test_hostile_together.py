@@ -224,7 +224,7 @@ def _settled(stage: Stage) -> bool:
     return _observed(stage, ONE) and done
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(examples(300))
 @settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(RULES)
 def test_nothing_that_together_sends_stops_the_operator(
