@@ -92,11 +92,9 @@ class ApiV2:
         """Create an endpoint, which must succeed."""
         return await self.ok("POST", "/endpoints", {"name": name})
 
-    async def body(
-        self, model: str = MODEL, hardware: str = HARDWARE, **changes: Any
-    ) -> dict[str, Any]:
-        """Return a legal create body, with changes; a change to None leaves the field out."""
-        profile = await self.profile(model, hardware)
+    async def body(self, of: str = MODEL, on: str = HARDWARE, **changes: Any) -> dict[str, Any]:
+        """Return a legal create body of a model on hardware, with changes; None leaves one out."""
+        profile = await self.profile(of, on)
         body = {
             "name": "first",
             "model": profile["model"],

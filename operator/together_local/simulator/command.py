@@ -27,7 +27,10 @@ def simulate(
     ] = 8900,
     profile: Annotated[
         Profile,
-        typer.Option(help="classic: API v1 is open. retired: v1 create and restart answer 403."),
+        typer.Option(
+            help="classic: API v1 is open. retired: v1 create and restart answer 403. API v2 is "
+            "open in both."
+        ),
     ] = Profile.CLASSIC,
     speed: Annotated[
         float,
@@ -72,9 +75,11 @@ def simulate(
 ) -> None:
     """Run a simulated Together AI on this machine: same API, no key, no bill.
 
-    Any API key is accepted. Point a client at the printed address, or the operator with
-    --base-url. GET /_sim/ledger shows every request, every endpoint and what it would
-    have cost.
+    Any API key is accepted. Point a client of API v1 at the printed address, or the
+    operator with --base-url; clients of API v2, such as together 3.x, get the same address
+    without /v1. Both see the same keys and hardware. GET /_sim/ledger shows every request,
+    every endpoint and deployment, and what it would have cost. Rollouts, experiments and
+    adapters of API v2 are not simulated.
     """
     if list_assumptions:
         _show_assumptions()
