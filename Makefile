@@ -11,7 +11,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster test-crashes test-machine test-argocd check bench chaos crd docs chart lock clean
+.PHONY: help setup demo test test-cluster test-crashes test-machine test-argocd check bench chaos chaos-boundaries crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ ONE  ?=
 
 chaos: $(STAMP)  ## RUNS=200 crashes and faults, drawn from SEED=1, JOBS at a time; ONE=1:23 again
 	@$(BIN)/python -m tests.chaos $(if $(ONE),--one $(ONE),--runs $(RUNS) --seed $(SEED)) --jobs $(JOBS)
+
+chaos-boundaries: $(STAMP)  ## Renew the list of the requests at which it kills
+	@$(BIN)/python -m tests.chaos --boundaries --jobs $(JOBS)
 
 crd: $(STAMP)  ## Generate crds/ and the chart's copy from the models
 	$(BIN)/together-operator crd --output crds

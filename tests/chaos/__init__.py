@@ -22,5 +22,5 @@ What there is to extend:
   killed. `proxy.Exchange.label` is that label. `boundaries.BOUNDARIES` lists those of a scenario.
 - `run.Run`: what happens by the clock happens in `run.tend`, which `run.until` calls; never sleep.
 - `goal.Goal`: what kubectl shows and what lives at Together, at once.
-- `judge.Verdict`: one list of words for each thing that can be wrong; empty lists are a pass.
+- `verdict.Verdict`: one list of words for each thing that can be wrong; empty lists are a pass.
 """

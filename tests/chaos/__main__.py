@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from tests.chaos.boundaries import write_down
 from tests.chaos.boundary import Crash
 from tests.chaos.campaign import on_a_control_plane
-from tests.chaos.judge import Verdict
 from tests.chaos.plan import Plan, draw
 from tests.chaos.report import as_json, explain, show, totals
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.verdict import Verdict
 
 
 def _told(verdict: Verdict) -> None:
@@ -40,6 +42,9 @@ def main(
     crash: Annotated[
         list[str] | None, typer.Option(help="With --scenario: a crash, such as 'LABEL#1@before'.")
     ] = None,
+    boundaries: Annotated[
+        bool, typer.Option("--boundaries", help="Measure and write down the boundaries.")
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON there.")
     ] = None,
@@ -53,11 +58,15 @@ def main(
         plans = [Plan(f"{seed}:{n}", scenario, fault, crashes, delays) for n in range(runs)]
     else:
         plans = [draw(f"{seed}:{number}") for number in range(runs)]
+    if boundaries:
+        plans = [Plan(f"{seed}:{name}", name) for name in SCENARIOS]
     jobs = jobs or 2 * (os.cpu_count() or 1)
     began = time.monotonic()
     with on_a_control_plane(told=_told) as campaign:
         verdicts = campaign.go(plans, jobs)
     seconds = time.monotonic() - began
+    if boundaries:
+        write_down(verdicts)
     show(verdicts)
     found = totals(verdicts)
     print(f"{found['passed']} of {found['runs']} runs passed, in {seconds:.0f} s, {jobs} at a time")

@@ -1,21 +1,43 @@
 """Every request that the operator sends in each scenario when nothing goes wrong, and how often.
 
-Made by `python -m tests.chaos --boundaries`. What is sent by the clock is listed as often as in the
-run that was measured, and never more than a few times.
+They are written down, so that a run is drawn from its seed alone; `make chaos-boundaries` measures
+them anew. What is sent by the clock is not counted beyond a few times.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
-BOUNDARIES: Final[dict[str, dict[str, int]]] = {
-    "create": {
-        "together POST /endpoints": 1,
-    },
-    "create-stopped": {
-        "together POST /endpoints": 1,
-    },
-    "restart": {
-        "k8s LIST togetherendpoints": 1,
-    },
-}
+from tests.chaos.verdict import Verdict
+
+_FILE: Final = Path(__file__).with_name("boundaries.json")
+_MOST: Final = {"LIST": 2, "GET": 3, "WATCH": 1}
+"""How many of a verb are different moments; of the others, all are."""
+
+BOUNDARIES: Final[dict[str, dict[str, int]]] = json.loads(_FILE.read_text(encoding="utf-8"))
+"""By scenario, then by label: how often."""
+
+
+def of(scenario: str) -> list[tuple[str, int]]:
+    """Every boundary of a scenario, by label and number; of what is not measured yet, nothing."""
+    labels = BOUNDARIES.get(scenario, {})
+    return [(label, nth) for label, times in labels.items() for nth in range(1, times + 1)]
+
+
+def write_down(verdicts: Iterable[Verdict]) -> None:
+    """Keep what was measured.
+
+    Args:
+        verdicts: One run of each scenario, with nothing going wrong.
+    """
+    known = dict(BOUNDARIES)
+    for verdict in verdicts:
+        known[verdict.scenario] = {
+            label: min(times, _MOST.get(label.split()[1], times))
+            for label, times in sorted(verdict.counts.items())
+        }
+    text = json.dumps(dict(sorted(known.items())), indent=1)
+    _FILE.write_text(text + "\n", encoding="utf-8")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -113,30 +112,28 @@ class Tracker:
         self._counts: Counter[str] = Counter()
         self._since: Counter[str] = Counter()
         self._crash: Crash | None = None
-        self._strike: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Begin to count anew, with no crash ahead."""
         with self._lock:
             self._counts.clear()
             self._since.clear()
-            self._crash = self._strike = None
+            self._crash = None
 
-    def arm(self, crash: Crash, strike: Callable[[], None]) -> None:
+    def arm(self, crash: Crash) -> None:
         """Have a process end.
 
         Args:
             crash: Where; its number counts from now.
-            strike: Ends it, at once.
         """
         with self._lock:
             self._since.clear()
-            self._crash, self._strike = crash, strike
+            self._crash = crash
 
     def disarm(self) -> None:
         """Let whatever runs live."""
         with self._lock:
-            self._crash = self._strike = None
+            self._crash = None
 
     def met(self, what: str) -> Point | None:
         """Count a request; the point at which it is the end of its sender, if it is.
@@ -152,13 +149,6 @@ class Tracker:
                 return None
             self._crash = None
             return crash.point
-
-    def strike(self) -> None:
-        """End the process."""
-        with self._lock:
-            strike, self._strike = self._strike, None
-        if strike is not None:
-            strike()
 
     def counts(self) -> dict[str, int]:
         """How often each boundary was met since the run began."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.faults import FAULTS
-from tests.chaos.judge import Verdict
 from tests.chaos.perform import perform
 from tests.chaos.plan import Plan
 from tests.chaos.proxy import Loop
 from tests.chaos.stage import Stage, staged
+from tests.chaos.verdict import Verdict
 from tests.cluster.resources import PROJECT
 from together_local.cluster.binaries import BinaryCache
 from together_local.cluster.cluster import Cluster

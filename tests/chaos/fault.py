@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from tests.chaos.goal import Goal
 
@@ -19,8 +19,8 @@ class Fault:
         exclusive: Whether a run with it needs a control plane of its own.
     """
 
-    name: ClassVar[str]
-    exclusive: ClassVar[bool] = False
+    name: str
+    exclusive: bool = False
 
     def fits(self, scenario: Scenario) -> bool:
         """Whether it says anything in a scenario."""

@@ -8,12 +8,13 @@ import traceback
 
 from tests.chaos.faults import FAULTS
 from tests.chaos.goal import Goal
-from tests.chaos.judge import Verdict, judge
+from tests.chaos.judge import judge
 from tests.chaos.kube import KubeAwayError
 from tests.chaos.plan import Plan
 from tests.chaos.run import Run
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.stage import Stage
+from tests.chaos.verdict import Verdict
 
 
 def perform(stage: Stage, plan: Plan) -> Verdict:
@@ -69,14 +70,16 @@ def _play(run: Run, verdict: Verdict) -> None:
 
 def _end(run: Run) -> None:
     """The end of the resource, in peace; nothing may be left of it."""
-    run.together.clear_faults()
+    late = time.monotonic() + run.lateness
     if run.deleted is None and run.read() is not None:
         run.delete()
     run.until("the resource is gone", lambda: run.read() is None)
     # What may still come of what was sent is waited for: it must not, or it must be taken back.
-    if run.late > time.monotonic():
-        run.until("late effects are over", lambda: time.monotonic() > run.late)
+    run.until("late effects are over", lambda: time.monotonic() > late)
     run.until("nothing of it is left at Together", lambda: not run.live())
+    if run.namespace_goes:
+        run.until("the namespace is gone", lambda: not run.kube.namespace_exists())
+        run.kube.create_namespace()
     run.note("gone")
     run.sweep()
 

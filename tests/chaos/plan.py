@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.boundaries import BOUNDARIES
+from tests.chaos import boundaries
 from tests.chaos.boundary import Crash, Point
 from tests.chaos.faults import FAULTS
 from tests.chaos.scenarios import SCENARIOS
@@ -43,10 +43,8 @@ def every_crash() -> list[tuple[str, Crash]]:
     """Every scenario's every boundary, at each point."""
     return [
         (scenario, Crash(label, nth, point))
-        for scenario, labels in BOUNDARIES.items()
-        if scenario in SCENARIOS
-        for label, times in labels.items()
-        for nth in range(1, times + 1)
+        for scenario in SCENARIOS
+        for label, nth in boundaries.of(scenario)
         for point in Point
     ]
 
@@ -89,11 +87,10 @@ def fitting(scenario: str) -> Sequence[str]:
 
 
 def _crashes(chance: random.Random, scenario: str, count: int) -> tuple[Crash, ...]:
-    labels = [(w, n) for w, times in BOUNDARIES[scenario].items() for n in range(1, times + 1)]
-    again = [(w, n) for w, times in BOUNDARIES["restart"].items() for n in range(1, times + 1)]
+    first, again = boundaries.of(scenario), boundaries.of("restart")
     drawn: list[Crash] = []
-    for _ in range(count):
-        label, nth = chance.choice(labels + again if drawn else labels)
+    for _ in range(count if first else 0):
+        label, nth = chance.choice(first + again if drawn else first)
         # After a crash the counting begins anew, and not everything comes as often again.
         drawn.append(Crash(label, 1 if drawn else nth, chance.choice(list(Point))))
     return tuple(drawn)

@@ -40,10 +40,27 @@ class Cut(Exception):  # noqa: N818 (it tells what happens)
 
 
 @dataclass(slots=True)
+class Door:
+    """Where one process enters.
+
+    Attributes:
+        strike: Ends the process, at once; set as soon as there is one.
+        kube_url: Where it is to find the API server.
+        together_url: Where it is to find Together, with `/v1`.
+    """
+
+    strike: Callable[[], None] = lambda: None
+    kube_url: str = ""
+    together_url: str = ""
+    runners: list[web.ServerRunner] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Exchange:
     """One request and its answer.
 
     Attributes:
+        door: Which process sent it.
         side: Whom it is for.
         method: The verb.
         path: The path, without the query.
@@ -54,6 +71,7 @@ class Exchange:
         body: The request's body.
     """
 
+    door: Door
     side: Side
     method: str
     path: str
@@ -124,7 +142,7 @@ class Loop:
 
 
 class Proxy:
-    """Stands before the API server and before Together, for one process.
+    """Stands before the API server and before Together, with a door for each process.
 
     Args:
         loop: Where it runs.
@@ -135,8 +153,6 @@ class Proxy:
         own: The operator's own namespace.
 
     Attributes:
-        kube_url: Where the process is to find the API server.
-        together_url: Where it is to find Together, with `/v1`.
         meddlers: What goes wrong, the first one is nearest to the process. May be changed at any
             time, from any thread, by setting it anew.
     """
@@ -150,10 +166,8 @@ class Proxy:
         self._ssl = ssl.create_default_context(cafile=ca)
         self._own = own
         self._session: aiohttp.ClientSession | None = None
-        self._runners: list[web.ServerRunner] = []
+        self._doors: list[Door] = []
         self.meddlers: tuple[Meddler, ...] = ()
-        self.kube_url = ""
-        self.together_url = ""
 
     def __enter__(self) -> Self:
         self._loop.run(self._open())
@@ -169,31 +183,50 @@ class Proxy:
             auto_decompress=False,
             read_bufsize=2**21,
         )
-        self.kube_url = await self._listen(Side.KUBERNETES)
-        self.together_url = f"{await self._listen(Side.TOGETHER)}/v1"
 
-    async def _listen(self, side: Side) -> str:
+    def door(self) -> Door:
+        """Open a door for a new process."""
+        door = Door()
+        self._loop.run(self._furnish(door))
+        self._doors.append(door)
+        return door
+
+    def shut(self, door: Door) -> None:
+        """Shut the door of a process that has ended; what it had asked for is let go of."""
+        self._doors.remove(door)
+        self._loop.run(self._unfurnish(door))
+
+    async def _furnish(self, door: Door) -> None:
+        door.kube_url = await self._listen(door, Side.KUBERNETES)
+        door.together_url = f"{await self._listen(door, Side.TOGETHER)}/v1"
+
+    async def _unfurnish(self, door: Door) -> None:
+        for runner in door.runners:
+            await runner.cleanup()
+
+    async def _listen(self, door: Door, side: Side) -> str:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._serve(side, request)
+            return await self._serve(door, side, request)
 
         server = web.Server(handle, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
-        self._runners.append(runner)
+        door.runners.append(runner)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
     async def _close(self) -> None:
-        for runner in self._runners:
-            await runner.cleanup()
+        for door in self._doors:
+            await self._unfurnish(door)
         if self._session is not None:
             await self._session.close()
 
     # -- one exchange ----------------------------------------------------------------------------
 
-    async def _serve(self, side: Side, request: web.BaseRequest) -> web.StreamResponse:
+    async def _serve(self, door: Door, side: Side, request: web.BaseRequest) -> web.StreamResponse:
         watch = side is Side.KUBERNETES and request.query.get("watch") in ("true", "1")
         exchange = Exchange(
+            door=door,
             side=side,
             method=request.method,
             path=request.rel_url.raw_path,
@@ -205,7 +238,7 @@ class Proxy:
         )
         end = self._tracker.met(exchange.label)
         if end is Point.BEFORE:
-            self._tracker.strike()
+            door.strike()
             return _cut(request)
         try:
             answer = await self._chain(self.meddlers)(exchange)
@@ -214,11 +247,11 @@ class Proxy:
             return await _send(request, answer)
         except (Cut, ConnectionError):
             if end is Point.UNANSWERED:
-                self._tracker.strike()
+                door.strike()
             return _cut(request)
         finally:
             if end is Point.AFTER:
-                self._tracker.strike()
+                door.strike()
 
     def _chain(self, meddlers: tuple[Meddler, ...]) -> Forward:
         if not meddlers:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.judge import Verdict
+from tests.chaos.verdict import Verdict
 
 KINDS: Final = ("duplicates", "leaks", "lost", "wrong_stops", "wrong_starts", "keys", "others")
 

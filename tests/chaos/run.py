@@ -82,7 +82,9 @@ class Run:
         calm: Since when nothing has gone wrong any more, in monotonic seconds.
         strangers: Endpoints of the same project that are not the resource's.
         beyond: Whether an effect comes later than the protocol assumes.
-        late: Until when an effect may come, in monotonic seconds.
+        lateness: Seconds after an answer within which its request may still take effect.
+        namespace_goes: Whether its namespace is being deleted.
+        over: Whether the run has come to its end, and nothing more is to go wrong.
         downtime: Seconds for which the operator was away.
         reached: The crashes that have come about.
         notes: What happened, for who reads of a failure.
@@ -107,13 +109,15 @@ class Run:
         self.calm = time.monotonic()
         self.strangers: set[str] = set()
         self.beyond = False
-        self.late = time.monotonic()
+        self.lateness = 0.0
+        self.over = False
+        self.namespace_goes = False
         self.downtime = 0.0
         self.reached: list[str] = []
         self.notes: list[str] = []
         self._events: list[_Event] = []
         self._ahead = list(zip(plan.crashes, plan.delays, strict=True))
-        self._struck: Life | None = None
+        self._running = [stage.life]
         self._again: float | None = None
 
     # -- what a person does ----------------------------------------------------------------------
@@ -160,6 +164,22 @@ class Run:
         self.kube.delete(self.name)
         self.disturbed()
 
+    def delete_namespace(self) -> None:
+        """Ask for the namespace to be deleted, and make it anew at the end of the run."""
+        self.note("delete the namespace")
+        self.deleted, self.namespace_goes = time.time(), True
+        self.kube.delete_namespace()
+        self.disturbed()
+
+    def rotate(self) -> str:
+        """Put another key of the same project into the Secret; the former one."""
+        former, self.key = self.key, self.new_key()
+        self.together.keys(projects={self.key: self.project})
+        self.kube.secret(SECRET, self.key)
+        self.note("another key")
+        self.disturbed()
+        return former
+
     def wish(self, state: str, *, start: bool = False) -> None:
         """Write down what is asked of the endpoint's state from now on."""
         self.wishes.append(Wish(time.time(), state, start))
@@ -193,11 +213,20 @@ class Run:
             and endpoint["id"] not in self.strangers
         ]
 
+    def posts(self) -> list[Object]:
+        """The orders that reached Together."""
+        requests: list[Object] = self.together.requests("POST", "/v1/endpoints")
+        return requests
+
     def note(self, text: str) -> None:
         """Write down what happens."""
         self.notes.append(f"{time.time() - self.began:8.3f}  {text}")
 
     # -- what goes wrong -------------------------------------------------------------------------
+
+    def effects_within(self, seconds: float) -> None:
+        """Some requests take effect only so long after their answer."""
+        self.lateness = max(self.lateness, seconds)
 
     def disturbed(self) -> None:
         """All is not well just now."""
@@ -227,13 +256,7 @@ class Run:
 
     def _arm_next(self) -> None:
         if self._ahead:
-            self.stage.tracker.arm(self._ahead[0][0], self._strike)
-
-    def _strike(self) -> None:
-        # In the proxy's thread: the end itself, and nothing that could be late for it.
-        life = self.stage.life
-        life.kill()
-        self._struck = life
+            self.stage.tracker.arm(self._ahead[0][0])
 
     def tend(self) -> None:
         """Have everything happen whose time has come.
@@ -250,35 +273,65 @@ class Run:
                     self.disturbed()
 
     def _tend_operator(self) -> None:
-        if self._struck is not None:
-            self._struck = None
+        for life in list(self._running):
+            code = self.stage.exit_code(life)
+            if code is None:
+                continue
+            if life.ended is None:
+                raise NotJudgedError(f"the operator ended by itself, with {code}")
+            self._running.remove(life)
+            self.stage.bury(life)
+            if life.killed:
+                self._fallen(life)
+        if self._again is not None and time.monotonic() >= self._again:
+            self._again = None
+            self._arm_next()
+            self.launch()
+
+    def _fallen(self, life: Life) -> None:
+        delay = 0.0
+        if life.struck:
             crash, delay = self._ahead.pop(0)
             self.reached.append(str(crash))
-            self.note(f"killed at {crash}, back in {delay:.2f} s")
+        self.note(f"{life.name} was killed: {self.reached[-1:] or 'at rest'}")
+        self.disturbed()
+        if life is self.stage.life:
             self.downtime += delay
             self._again = time.monotonic() + delay
-        if self._again is None:
-            life = self.stage.life
-            code = self.stage.exit_code(life)
-            if code is not None and life.ended is None:
-                raise NotJudgedError(f"the operator ended by itself, with {code}")
-        elif time.monotonic() >= self._again:
-            self._again = None
-            self.stage.launch()
-            self._arm_next()
-            self.note("started again")
-            self.disturbed()
+        else:
+            self._arm_next()  # a newer one is there already
+
+    def launch(self) -> None:
+        """Start one more process of the operator."""
+        life = self.stage.launch()
+        self._running.append(life)
+        self.note(f"{life.name} started")
+        self.disturbed()
+
+    def retire(self) -> None:
+        """Ask every process but the newest to leave, as Kubernetes would."""
+        for life in self._running[:-1]:
+            self.note(f"{life.name} asked to leave")
+            life.terminate()
+        self.disturbed()
 
     def spare(self) -> None:
-        """Let the operator live: the crashes that have not come about will not any more."""
+        """Let the operator live, and nothing more go wrong."""
+        self.over = True
         self.stage.tracker.disarm()
-        self.tend()
+        # One may have struck in this very moment.
+        self.until("the dead are counted", lambda: not any(life.killed for life in self._running))
         self._ahead.clear()
+        self.together.clear_faults()
+        if self._again is not None:
+            self.launch()
+            self._again = None
 
     @property
     def troubled(self) -> bool:
-        """Whether something is still going wrong, or the operator is away."""
-        return self._again is not None or any(event.trouble for event in self._events)
+        """Whether something is still going wrong, or the operator is not quite there."""
+        away = self._again is not None or not self.stage.ready(self.stage.life)
+        return away or any(event.trouble for event in self._events)
 
     # -- waiting ---------------------------------------------------------------------------------
 

@@ -20,12 +20,15 @@ from typing import Final
 
 from tests.chaos.boundary import Tracker
 from tests.chaos.kube import Kube
-from tests.chaos.proxy import Loop, Proxy
+from tests.chaos.proxy import Door, Loop, Proxy
 from tests.chaos.watches import Watches
 from tests.support.operator import SPEED, OperatorProcess, running_operator
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.supervision import Supervisor
 from together_local.simulator import Options
+
+_BRISK: Final = {"starting_seconds": 30.0}
+"""Simulated seconds; as long as a poll can see, and no longer."""
 
 READY_SECONDS: Final = 120.0
 """Within these an operator is ready, on however slow a machine."""
@@ -41,7 +44,11 @@ class Life:
         pid: Its process id.
         log: Where its log begins, in bytes of the operator's log.
         began: When it was started, in unix seconds.
+        door: Where it enters the proxy.
         ended: When we ended it; `None` if we did not.
+        killed: Whether by a crash.
+        ready: Whether it has said that it is ready.
+        struck: Whether that was at one of its requests.
         ports: Where it serves health and metrics, as far as it has told.
     """
 
@@ -49,14 +56,23 @@ class Life:
     pid: int
     log: int
     began: float
+    door: Door
     ended: float | None = None
+    killed: bool = False
+    struck: bool = False
+    ready: bool = False
     ports: dict[str, str] = field(default_factory=dict)
 
     def kill(self) -> None:
         """End it as a crash would, at once."""
-        self.ended = time.time()
+        self.ended, self.killed = time.time(), True
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+    def strike(self) -> None:
+        """End it in the middle of a request."""
+        self.struck = True
+        self.kill()
 
     def terminate(self) -> None:
         """End it as Kubernetes would, by SIGTERM, without waiting."""
@@ -101,28 +117,30 @@ class Stage:
         self.lives: list[Life] = []
         self._supervisor = supervisor
         self._environment = dict(environment)
-        self._command = [
-            *operator.command(),
-            *("--kubeconfig", str(_proxied(folder, proxy))),
-            *("--base-url", proxy.together_url),
-            *("--namespace", kube.namespace),
-            *flags,
-        ]
+        self._flags = tuple(flags)
 
     # -- processes -------------------------------------------------------------------------------
 
     def launch(self) -> Life:
         """Start a process of the operator, without waiting for anything."""
         name, log = f"operator-{len(self.lives)}", self.log_size()
+        door = self.proxy.door()
         process = self._supervisor.start(
             name,
-            self._command,
+            [
+                *self.operator.command(),
+                *("--kubeconfig", str(_proxied(self.folder, name, door))),
+                *("--base-url", door.together_url),
+                *("--namespace", self.kube.namespace),
+                *self._flags,
+            ],
             env={**os.environ, **self._environment},
             cwd=self.folder,
             log=self.operator.log,
         )
-        life = Life(name, process.pid, log, time.time())
+        life = Life(name, process.pid, log, time.time(), door)
         self.lives.append(life)
+        door.strike = life.strike
         return life
 
     def start(self) -> Life:
@@ -142,13 +160,20 @@ class Stage:
         """The newest process."""
         return self.lives[-1]
 
+    def bury(self, life: Life) -> None:
+        """Let go of what a process that has ended left behind."""
+        self.proxy.shut(life.door)
+
     def exit_code(self, life: Life) -> int | None:
         """How a process ended; `None` while it runs."""
         return self._supervisor.exit_code(life.name)
 
     def ready(self, life: Life) -> bool:
-        """Whether a process says that it is ready."""
-        return self._get(life, "health", "/readyz") is not None
+        """Whether a process has said that it is ready, and has not been ended since."""
+        if life.ended is not None:
+            return False
+        life.ready = life.ready or self._get(life, "health", "/readyz") is not None
+        return life.ready
 
     def metrics(self) -> str:
         """What the newest process says on /metrics; nothing if it does not."""
@@ -183,11 +208,11 @@ class Stage:
             return file.read().decode(errors="replace")
 
 
-def _proxied(folder: Path, proxy: Proxy) -> Path:
+def _proxied(folder: Path, name: str, door: Door) -> Path:
     """The operator's own identity, by way of the proxy."""
     content = json.loads((folder / "kubeconfig").read_text())
-    content["clusters"][0]["cluster"]["server"] = proxy.kube_url
-    path = folder / "kubeconfig.proxied"
+    content["clusters"][0]["cluster"]["server"] = door.kube_url
+    path = folder / f"kubeconfig.{name}"
     path.touch(mode=0o600)
     path.write_text(json.dumps(content))
     return path
@@ -220,7 +245,7 @@ def staged(
         operator = stack.enter_context(
             running_operator(
                 cluster, helm, folder, secret=False, start=False, clusterwide=True,
-                options=Options(speed=SPEED, seed=1),
+                options=Options(speed=SPEED, seed=1, assumptions=_BRISK),
             )
         )  # fmt: skip
         supervisor = stack.enter_context(

@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.support.operator import SCALE
 from together_operator.core.timing import Timing
+from together_operator.together import Timeouts
 
 TIMING: Final = Timing.scaled(SCALE)
 """The operator's own waits at the scale of the tests."""
@@ -25,5 +26,5 @@ DEADLINE: Final = ATTEMPTS * (TIMING.settle + 2 * POLL) + BACK_OFF
 BEYOND: Final = TIMING.lag + POLL + 30.0 / SCALE
 """How long an effect later than L may make a second endpoint live."""
 
-LATENESS: Final = TIMING.post_timeout + TIMING.late
+LATENESS: Final = max(TIMING.post_timeout, Timeouts().change) + TIMING.late
 """T and L: a request may take effect for so long after it was decided on."""

@@ -1,0 +1,53 @@
+"""A part of the campaign that is the same each time; `make chaos` has the whole of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.boundary import Crash, Point
+from tests.chaos.campaign import Campaign, install_crd
+from tests.chaos.plan import draw, every_crash
+from tests.chaos.report import explain, show, totals
+from tests.chaos.scenarios import SCENARIOS
+from together_local.cluster.cluster import Cluster
+
+RUNS = 40
+SEED = 1
+JOBS = 4
+
+
+@pytest.mark.timeout(900)
+def test_forty_runs_leave_nothing_twice_nothing_behind_and_nothing_lost(
+    control_plane: Cluster, helm_binary: Path, tmp_path: Path
+) -> None:
+    install_crd(control_plane)
+    campaign = Campaign(control_plane, helm_binary, tmp_path)
+    verdicts = campaign.go([draw(f"{SEED}:{number}") for number in range(RUNS)], JOBS)
+    show(verdicts)
+    for verdict in verdicts:
+        if not verdict.passed:
+            explain(verdict)
+    found = totals(verdicts)
+    assert found["passed"] == RUNS, found
+    # The operator was killed where it was to be, or this would prove little.
+    assert found["kills"] >= RUNS // 2, found
+
+
+def test_a_seed_is_the_same_run_for_ever() -> None:
+    seeds = [f"{campaign}:{number}" for campaign in (1, 2) for number in range(200)]
+    plans = [draw(seed) for seed in seeds]
+    assert plans == [draw(seed) for seed in seeds]
+    assert {plan.scenario for plan in plans} == set(SCENARIOS)
+    assert len(set(map(str, plans))) == len(plans)
+
+
+def test_every_crash_has_its_turn() -> None:
+    """Each boundary of each scenario, at each point, in the even runs of any campaign."""
+    crashes = every_crash()
+    drawn = [draw(f"5:{2 * number}") for number in range(len(crashes))]
+    assert {(plan.scenario, plan.crashes[0]) for plan in drawn} == set(crashes)
+    assert {crash.point for _, crash in crashes} == set(Point)
+    for _, crash in crashes:
+        assert Crash.parse(str(crash)) == crash
