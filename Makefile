@@ -11,7 +11,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster test-crashes test-machine test-argocd check bench chaos chaos-boundaries crd docs chart lock clean
+.PHONY: help setup demo test test-cluster test-crashes test-chaos test-machine test-argocd check bench chaos chaos-boundaries crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,9 +29,9 @@ setup: $(STAMP)  ## Create .venv with everything locked
 demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine
 	@$(BIN)/together-operator demo
 
-# Most tests wait for something most of the time, so three groups run side by side.
+# Most tests wait for something most of the time, so four groups run side by side.
 test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)
-	@$(MAKE) --no-print-directory --jobs=3 test-cluster test-crashes test-machine
+	@$(MAKE) --no-print-directory --jobs=4 test-cluster test-crashes test-chaos test-machine
 
 CRASHES := $(wildcard $(patsubst %,tests/cluster/test_%.py,ambiguous changes connection copies \
 	crash drift idle_cost keys metrics namespaces requests rival shutdown unresolved_deletion))
@@ -42,8 +42,11 @@ test-cluster: $(STAMP)  ## Of these: the operator in a cluster, and the chart
 test-crashes: $(STAMP)  ## Of these: the operator under crashes, lost answers and changed keys
 	@$(PYTEST) $(CRASHES) 2>&1 | sed -u 's/^/[crashes] /'
 
+test-chaos: $(STAMP)  ## Of these: forty runs of the campaign, the same each time
+	@$(PYTEST) tests/chaos 2>&1 | sed -u 's/^/[chaos] /'
+
 test-machine: $(STAMP)  ## Of these: everything else
-	@$(PYTEST) tests --ignore=tests/cluster --ignore=tests/chart 2>&1 | sed -u 's/^/[machine] /'
+	@$(PYTEST) tests $(patsubst %,--ignore=tests/%,cluster chart chaos) 2>&1 | sed -u 's/^/[machine] /'
 
 test-argocd: $(STAMP)  ## A real Argo CD syncs the quickstart
 	@$(BIN)/python -m pytest tests/argocd --argocd

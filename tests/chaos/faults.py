@@ -54,6 +54,10 @@ class Few(Fault):
         self._most = most
         self._seconds = seconds
 
+    def fits(self, scenario: Scenario) -> bool:
+        """Where such requests are sent."""
+        return "GET" in self._methods or not scenario.sends.isdisjoint(self._methods)
+
     def arm(self, run: Run) -> None:
         """Arm it at the simulator."""
         times = run.chance.randint(1, self._most)
@@ -73,18 +77,239 @@ class LateBeyond(Few):
         fault = {"fault": "late_effect", "status": 503}
         super().__init__("late-beyond", fault, methods=("POST",), most=1, seconds=late)
 
-    def fits(self, scenario: Scenario) -> bool:
-        """Where something is ordered."""
-        return scenario.orders
-
     def arm(self, run: Run) -> None:
         """Arm it at the simulator."""
         run.beyond = True
         super().arm(run)
 
 
-FAULTS: dict[str, Fault] = {
-    f.name: f for f in (Nothing(), ResetAfter(), *KUBE_FAULTS, *PLANE_FAULTS)
-}
-from tests.chaos.timing import TIMING
+class For(Fault):
+    """Everything, or every write, fails for a while.
+
+    Args:
+        name: What the table calls it.
+        fault: How, in the words of the simulator's admin API.
+        methods: Which requests, by their verbs; none: all.
+        seconds: Bounds of how long it lasts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        fault: Armed,
+        *,
+        methods: tuple[str, ...] = (),
+        seconds: tuple[float, float] = (1.0, 8.0),
+    ) -> None:
+        self.name = name
+        self._fault = {"fault": "status", "path_regex": _EVERYTHING, "times": -1, **fault}
+        self._methods = methods
+        self._seconds = seconds
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Where such requests are sent."""
+        return not self._methods or not scenario.sends.isdisjoint(self._methods)
+
+    def arm(self, run: Run) -> None:
+        """Arm it, and have it end."""
+        seconds = run.chance.uniform(*self._seconds)
+        run.note(f"{self.name} for {seconds:.2f} s")
+        run.together.arm(*({**self._fault, "method": m} for m in self._methods or (None,)))
+        run.after(seconds, run.together.clear_faults)
+
+
+class KeyRefused(Fault):
+    """The key is refused for minutes, and then it serves again."""
+
+    name = "unauthorized"
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Where the key is not the matter itself."""
+        return not scenario.name.startswith("rotate-")
+
+    def arm(self, run: Run) -> None:
+        """Deny it, and allow it again."""
+        key = run.key
+        run.together.keys(deny=[key])
+        run.after(run.chance.uniform(2, 10), lambda: run.together.keys(allow=[key]))
+
+
+class ListLags(Fault):
+    """A new endpoint is not listed for nearly as long as the protocol allows."""
+
+    name = "list-lags"
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Where something is ordered."""
+        return not scenario.stands
+
+    def arm(self, run: Run) -> None:
+        """Arm it for the whole run."""
+        seconds = run.chance.uniform(0.3, 0.9) * TIMING.lag
+        run.together.arm(
+            {"method": "GET", "fault": "hide_in_list", "seconds": seconds, "times": -1}
+        )
+
+
+class InTheConsole(Fault):
+    """A person, or Together itself, does something to the endpoint, once there is one.
+
+    Args:
+        name: What the table calls it.
+        act: What is done, to the endpoint of this id.
+        ends: The right ends instead, from the scenario's own.
+        fits: In which scenarios.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        act: Callable[[Run, str], None],
+        ends: Callable[[Goals], Goals],
+        fits: Callable[[Scenario], bool],
+    ) -> None:
+        self.name = name
+        self._act = act
+        self._ends = ends
+        self._fits = fits
+
+    def fits(self, scenario: Scenario) -> bool:
+        """In these scenarios."""
+        return self._fits(scenario)
+
+    def arm(self, run: Run) -> None:
+        """Wait until there is one, and then a little."""
+        pause = run.chance.uniform(0, 2)
+
+        def soon() -> None:
+            run.after(pause, now)
+
+        def now() -> None:
+            for endpoint in run.live():
+                run.note(f"{self.name}: {endpoint['id']} in {endpoint['state']}")
+                self._act(run, endpoint["id"])
+
+        run.once(lambda: bool(run.live()) or run.over, soon)
+
+    def goals(self, run: Run, goals: Goals) -> Goals:
+        """What is so in the end is another thing."""
+        return self._ends(goals)
+
+
+def _removed(run: Run, endpoint: str) -> None:
+    run.together.delete(endpoint)
+
+
+def _missing(goals: Goals) -> Goals:
+    """It is missing; unless it was not on record yet, and so ordered again."""
+    return (Goal.of("RemoteMissing", live=0), *goals)
+
+
+def _stopped(run: Run, endpoint: str) -> None:
+    run.together.force(endpoint, state="STOPPED")
+
+
+def _stopped_remotely(goals: Goals) -> Goals:
+    stopped = [replace(g.told("StoppedRemotely"), state="STOPPED", bounds=None) for g in goals[:1]]
+    return (*stopped, *goals)
+
+
+def _renamed(run: Run, endpoint: str) -> None:
+    run.together.force(endpoint, display_name="Somebody's idea")
+
+
+def _failed(run: Run, endpoint: str) -> None:
+    run.together.force(endpoint, state="ERROR")
+
+
+def _endpoint_failed(goals: Goals) -> Goals:
+    failed = [replace(g.told("EndpointFailed"), state="ERROR", bounds=None) for g in goals[:1]]
+    return (*failed, *goals)
+
+
+def _unknown(run: Run, endpoint: str) -> None:
+    """A state that nobody knows, for a while."""
+    (before,) = (e["state"] for e in run.live() if e["id"] == endpoint)
+    run.together.force(endpoint, state="MIGRATING")
+    after = {"STOPPING": "STOPPED", "PENDING": "STARTED", "STARTING": "STARTED"}
+
+    def back() -> None:
+        for e in run.live():
+            if e["id"] == endpoint and e["state"] == "MIGRATING":
+                run.together.force(endpoint, state=after.get(before, before))
+
+    run.after(run.chance.uniform(1, 3), back)
+
+
+def _edited(scenario: Scenario) -> bool:
+    """Where something else than its state is changed of what serves."""
+    return scenario.name in ("scale", "rename")
+
+
+def _standing(scenario: Scenario) -> bool:
+    return scenario.stands
+
+
+def _any(scenario: Scenario) -> bool:
+    return True
+
+
+class Retired(Fault):
+    """The account loses API v1 in the middle of a life: neither creates nor starts any more."""
+
+    name = "retired"
+
+    def arm(self, run: Run) -> None:
+        """Switch the profile."""
+        run.after(run.chance.uniform(0, 1), lambda: run.together.profile("retired"))
+
+    def goals(self, run: Run, goals: Goals) -> Goals:
+        """What is there goes on; what was not ordered or started in time is not."""
+        closed = [Goal.of("V1Closed", live=0), Goal.of("V1Closed", state="STOPPED")]
+        return (*goals, *closed) if goals[0].reasons else goals
+
+
+_TEXT: Final = "upstream connect error or disconnect/reset before headers"
+
+FAULTS: Final[dict[str, Fault]] = {
+    fault.name: fault
+    for fault in (
+        Nothing(),
+        Few("reset-before", {"fault": "reset_before"}),
+        Few("reset-after", {"fault": "reset_after"}),
+        Few("error-500", {"fault": "status", "status": 500}),
+        Few("conflict-409", {"fault": "status", "status": 409}),
+        Few("text-503", {"fault": "status", "status": 503, "body": _TEXT}),
+        Few("unreadable-200", {"fault": "status", "status": 200, "body": "<html>"}),
+        Few("slow-order", {"fault": "delay"}, methods=("POST",),
+            seconds=(TIMING.post_timeout, TIMING.post_timeout + 3)),
+        Few("slow-change", {"fault": "delay"}, methods=("PATCH", "DELETE"), most=1,
+            seconds=(1.0, 12.0)),
+        Few("late-effect", {"fault": "late_effect", "status": 503},
+            seconds=(0.1, TIMING.late - 0.5)),
+        Few("late-after-cut", {"fault": "late_effect", "status": 0}, methods=("POST",),
+            seconds=(0.1, TIMING.late - 0.5)),
+        LateBeyond(),
+        Few("limited", {"fault": "status", "status": 429}, path=_EVERYTHING,
+            methods=("GET", *_WRITES), most=4),
+        Few("limited-until", {"fault": "status", "status": 429, "headers": {"Retry-After": "1"}},
+            path=_EVERYTHING, methods=("GET", *_WRITES), most=3),
+        Few("false-404", {"fault": "not_found"}, methods=("GET",), path=_ONE, most=1),
+        Few("list-omits", {"fault": "omit"}, methods=("GET",), most=1),
+        ListLags(),
+        For("storm-503", {"status": 503}),
+        For("storm-text", {"status": 502, "body": _TEXT}),
+        For("storm-cut", {"fault": "reset_before"}),
+        For("payment-402", {"status": 402}, methods=_WRITES),
+        KeyRefused(),
+        InTheConsole("removed", _removed, _missing, _any),
+        InTheConsole("stopped", _stopped, _stopped_remotely, _edited),
+        InTheConsole("renamed", _renamed, lambda goals: goals, _standing),
+        InTheConsole("failed", _failed, _endpoint_failed, _edited),
+        InTheConsole("unknown-state", _unknown, lambda goals: goals, _edited),
+        Retired(),
+        *KUBE_FAULTS,
+        *PLANE_FAULTS,
+    )
+}  # fmt: skip
 """All of them, by name."""

@@ -22,15 +22,13 @@ class Scenario(ABC):
 
     Attributes:
         name: What the table calls it.
-        orders: Whether an endpoint may be ordered under fire.
+        sends: The verbs of what is written to Together under fire.
         stands: Whether the resource has an endpoint when the act begins.
-        stays: Whether the resource is there in the end.
     """
 
     name: str
-    orders = False
+    sends: frozenset[str] = frozenset({"PATCH"})
     stands = True
-    stays = True
 
     def prepare(self, run: Run) -> None:
         """Bring the resource to where the act finds it; nothing goes wrong meanwhile."""
@@ -50,7 +48,7 @@ class Create(Scenario):
     """A resource is applied."""
 
     name = "create"
-    orders = True
+    sends = frozenset({"POST"})
     stands = False
 
     def prepare(self, run: Run) -> None:
@@ -148,7 +146,7 @@ class Delete(Scenario):
         reach: Has it be in that state.
     """
 
-    stays = False
+    sends = frozenset({"DELETE"})
 
     def __init__(self, state: str, reach: Callable[[Run], None]) -> None:
         self.name = f"delete-{state.lower()}"
@@ -220,8 +218,8 @@ class DeleteUnresolved(Scenario):
     """A resource is deleted while nobody knows what came of its order."""
 
     name = "delete-unresolved"
+    sends = frozenset({"DELETE"})
     stands = False
-    stays = False
 
     def prepare(self, run: Run) -> None:
         """Have the order lost, before its effect or after, and what it made out of sight."""
@@ -255,7 +253,7 @@ class DeleteNamespace(Scenario):
     """The namespace is deleted with everything in it, and the Secret goes first."""
 
     name = "delete-namespace"
-    stays = False
+    sends = frozenset({"DELETE"})
 
     def act(self, run: Run) -> None:
         """Delete the Secret, and then the namespace."""
@@ -302,6 +300,7 @@ class Restart(Scenario):
     """The operator ends while nothing is to be done, and begins again."""
 
     name = "restart"
+    sends = frozenset()
 
     def act(self, run: Run) -> None:
         """Have it end."""
