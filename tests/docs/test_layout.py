@@ -149,4 +149,4 @@ def test_ci_checks_and_then_tests() -> None:
     assert os.access(script, os.X_OK)
     steps = re.search(r"^for step in (.*); do$", script.read_text(encoding="utf-8"), re.MULTILINE)
     assert steps is not None
-    assert steps[1].split() == ["check", "test", "test-argocd"]
+    assert steps[1].split() == ["check", "test", "test-argocd", "chaos"]
