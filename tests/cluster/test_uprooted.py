@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.resources import PROJECT
+from tests.support.chart import CHART, IMAGE
 from tests.support.judge import Judge
 from tests.support.operator import (
     Object,
+    OperatorProcess,
     eventually,
     manifest,
     running_operator,
@@ -157,6 +159,106 @@ def test_who_was_deleted_before_the_crd_takes_the_endpoint_along(team: Team) -> 
     assert [e["id"] for e in team.live()] == [stays]
     assert goes not in json.dumps(team.told("goes").get("EndpointRetained", []))
     assert stays in left(team, "stays")
+
+
+@pytest.mark.parametrize("team", [False], indirect=True, ids=["in-a-namespace"])
+def test_the_crd_goes_while_no_operator_runs(team: Team) -> None:
+    team.apply(manifest())
+    made = team.until("mixtral", "Serving")["status"]["endpointID"]
+    team.operator.stop()
+    undefine(team)
+    eventually("it is being deleted", lambda: deleting(team))
+    team.operator.launch()
+    undefined(team)
+    untouched(team, made)
+
+
+@pytest.mark.parametrize("team", [True], indirect=True, ids=["in-the-cluster"])
+def test_the_crd_is_removed_by_force_and_comes_back(team: Team) -> None:
+    """What it defined stays in etcd, and comes back as it was: being deleted."""
+    team.apply(manifest())
+    made = team.until("mixtral", "Serving")["status"]["endpointID"]
+    team.operator.stop()
+    undefine(team)
+    eventually("it is being deleted", lambda: deleting(team))
+    patch = '{"metadata":{"finalizers":[]}}'
+    team.cluster.kubectl("patch", "crd", DEFINITION, "--type=merge", "-p", patch)
+    undefined(team)
+    define(team.cluster)
+    assert deleting(team)
+    team.operator.start()
+    eventually("it is gone", lambda: not deleting(team), within=90, every=0.3)
+    untouched(team, made)
+
+
+def untouched(team: Team, endpoint_id: str) -> None:
+    """The resource is gone, its endpoint is as it was, and that is told."""
+    assert [(e["id"], e["state"]) for e in team.live()] == [(endpoint_id, "STARTED")]
+    assert writes(team) == []
+    said = left(team, "mixtral")
+    assert endpoint_id in said
+    assert "CRD" in said
+
+
+def deleting(team: Team) -> bool:
+    """Whether the resource is there, and being deleted."""
+    text = team.kubectl("get", "tep", "mixtral", "-o", "json", check=False)
+    return text.startswith("{") and "deletionTimestamp" in json.loads(text)["metadata"]
+
+
+def test_uninstalling_the_release_stops_and_deletes_nothing(
+    plane: ControlPlane, helm_binary: Path, tmp_path: Path
+) -> None:
+    with running_operator(plane, helm_binary, tmp_path, secret=False, start=False) as operator:
+        team = Team(operator, operator.space)
+        team.secret(team.key)
+        install(operator, "--take-ownership", "--force-conflicts")
+        operator.start()
+        team.apply(manifest())
+        serving = team.until("mixtral", "Serving")
+        said = plane.helm("uninstall", operator.namespace, "-n", operator.namespace).stdout
+        assert DEFINITION in said, "Helm names what it keeps"
+        # Its rights go before its pod does.
+        eventually(
+            "the cluster refuses the operator",
+            lambda: any(
+                "not accept the credentials" in line["message"] or "may not" in line["message"]
+                for line in operator.lines()
+            ),
+            within=90,
+        )
+        operator.stop()
+        left_alone = team.read()
+        assert left_alone is not None
+        assert "deletionTimestamp" not in left_alone["metadata"]
+        assert left_alone["status"]["endpointID"] == serving["status"]["endpointID"]
+        assert [e["state"] for e in team.live()] == ["STARTED"]
+        assert [r for r in writes(team) if r["method"] == "DELETE" or "state" in r["body"]] == []
+
+        # Whoever installs it again goes on with what there is.
+        install(operator)
+        account = f"{operator.namespace}-together-operator"
+        plane.service_account_kubeconfig(operator.namespace, account, tmp_path / "kubeconfig")
+        operator.start()
+        team.annotate("mixtral", "reconcile-requested-at", "now")
+        eventually("it is looked at", lambda: "lastHandledReconcileAt" in team.status())
+        assert team.reason() == "Serving"
+        assert len(team.posts()) == 1
+        team.delete()
+        team.gone()
+        assert team.live() == []
+        plane.helm("uninstall", operator.namespace, "-n", operator.namespace)
+
+
+def install(operator: OperatorProcess, *flags: str) -> None:
+    """Install the chart, with the operator's own namespace as its release."""
+    own = operator.namespace
+    spaces = ",".join(space.name for space in operator.spaces)
+    operator.cluster.helm(
+        *("install", own, str(CHART), "-n", own, *flags),
+        *("--set", f"image.repository={IMAGE},settings.clusterID={own}"),
+        *("--set", f"scope.namespaces={{{spaces}}}"),
+    )
 
 
 def writes(team: Team) -> list[Object]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.controller.fake_kube import Json
 from tests.controller.stage import ML, Stage
-from tests.controller.virtual import virtually, wall
+from tests.controller.virtual import EPOCH, virtually, wall
 from together_operator.controller.kube_errors import Forbidden, KubeUnavailable
 from together_operator.controller.queue import Key
 from together_operator.controller.resync import Resync
@@ -186,5 +186,23 @@ def test_a_process_knows_every_resource_before_it_decides_anything() -> None:
                 await again.reconcile(key, "resume")
         assert stage.together.calls - calls == {"list": 1}
         assert again.kube.writes == writes, "a restart writes nothing"
+
+    virtually(scene())
+
+
+def test_a_process_begins_with_what_is_being_deleted_though_no_watch_shows_it() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        await stage.serving("stays")
+        going = await stage.serving("goes")
+        stage.kube.remove_definition(EPOCH + 60)
+        del stage.kube.endpoints[Key("ml", "stays")]["metadata"]["deletionTimestamp"]
+        again = stage.restarted()
+        again.kube.definition = stage.kube.definition
+        await again.fill()
+        assert again.enqueued == [(going, "resume")]
+        async with again.running():
+            await again.until_gone(going)
+        assert len(stage.together.endpoints) == 2
 
     virtually(scene())

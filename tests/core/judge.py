@@ -199,7 +199,7 @@ def _policy(world: World, body: Body) -> DeletionPolicy:
     cluster, deleted = world.cluster, body.deleted
     if deleted is not None:
         going = cluster.undefined is not None and cluster.undefined <= deleted
-        if going or cluster.defined > deleted:
+        if going or body.created < cluster.defined >= deleted:
             return DeletionPolicy.RETAIN
     operation = body.status.operation
     ours = operation is not None and operation.uid == body.uid

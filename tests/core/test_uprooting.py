@@ -67,15 +67,33 @@ def test_a_removal_that_begins_later_changes_nothing_for_who_was_deleted_before(
     assert world.together.living() == []
 
 
-def test_a_crd_that_is_younger_than_the_deletion_replaces_one_that_was_removed_by_force() -> None:
+@pytest.mark.parametrize("pause", [0.0, 60.0])
+def test_a_crd_that_was_removed_by_force_and_came_back_is_younger_than_the_deletion(
+    pause: float,
+) -> None:
     world = serving()
     world.undefine()
-    world.pass_time(60)
-    world.cluster.undefined = None
-    world.cluster.defined += world.now
+    world.pass_time(pause)
+    bring_back(world)
     world.run(600)
     assert world.gone()
     assert len(world.mine()) == 1
+
+
+def test_under_a_crd_that_came_back_a_deletion_means_what_it_says() -> None:
+    world = serving()
+    bring_back(world)
+    world.pass_time(1.0)
+    world.delete()
+    world.run(600)
+    assert world.gone()
+    assert world.together.living() == []
+
+
+def bring_back(world: World) -> None:
+    """The CRD is made anew, in a whole second as the API server counts."""
+    world.cluster.undefined = None
+    world.cluster.defined += int(world.now)
 
 
 def test_an_open_attempt_is_settled_first() -> None:

@@ -58,7 +58,12 @@ class Resync:
         async for body in self.kube.list_endpoints(self.namespaces):
             resource = readable(body).resource
             held = self.keys.held(resource.uid)
-            self.roster.put(Entry.of(resource, held.identity if held else None))
+            entry = Entry.of(resource, held.identity if held else None)
+            self.roster.put(entry)
+            if entry.deleting:
+                # kopf watches nothing of a kind whose definition is being removed (it is no longer
+                # to be patched, says discovery), and that waits for just these to go.
+                self.enqueue(entry.key, "resume")
 
     async def run(self) -> None:
         """Compare now and then, for ever."""

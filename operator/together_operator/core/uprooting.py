@@ -48,7 +48,8 @@ def uprooted(case: Case) -> bool:
 
     Kubernetes tells times in whole seconds, so a person's deletion in the very second in which
     the removal of the CRD began counts as part of that: too much is kept rather than lost. So does
-    a deletion that is older than the CRD itself: the former CRD was removed by force.
+    a deletion that is older than the CRD that is there, of a resource that is older too: the former
+    CRD was removed by force, and brought back.
 
     Args:
         case: The resource, being deleted.
@@ -58,4 +59,6 @@ def uprooted(case: Case) -> bool:
         return False
     if known.removed_at is not None and (deleted is None or known.removed_at <= deleted):
         return True
-    return deleted is not None and known.created_at > deleted
+    if deleted is None or case.desired.created_at >= known.created_at:
+        return False
+    return deleted <= known.created_at
