@@ -1,4 +1,4 @@
-"""The command line: `together-operator run`, `crd` and `version`, and what [local] adds to it.
+"""The command line: `together-operator run`, `crd`, `version`, and what others add to it.
 
 The flags of `run` are those of the settings model, so that flag, environment variable, validation
 and documentation are one thing. What only a developer's machine has (the simulator, the control
@@ -8,8 +8,8 @@ plane, the demo) is found by entry point: the product does not import it.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -17,7 +17,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from together_operator import __version__, logs
-from together_operator.flags import InvalidSettings, flag_name, flags, rows
+from together_operator.flags import InvalidSettings
+from together_operator.options import give
 from together_operator.resource import crd as definition
 from together_operator.settings import API_KEY_VARIABLE, PREFIX, Settings
 
@@ -27,6 +28,7 @@ _LOCAL: Final = {
     "local": "A local control plane: etcd, kube-apiserver and its controllers.",
     "demo": "The whole life of an endpoint, live, on this machine.",
 }
+_QUESTIONS: Final = ("orphans",)
 _WRONG_USE: Final = 2
 
 app = typer.Typer(
@@ -65,36 +67,7 @@ def _run(**given: Any) -> None:
         raise _fail(f"The operator cannot run: {error}") from None
 
 
-def _signature() -> inspect.Signature:
-    """The parameters of `run`: one option for each setting."""
-    parameters = []
-    defaults = (row.default for row in rows(Settings))
-    for (field, flag), default in zip(flags(Settings).items(), defaults, strict=True):
-        name = flag_name(Settings, field)
-        annotation = Settings.model_fields[field].annotation
-        switch = annotation is bool
-        several = getattr(annotation, "__origin__", None) is tuple
-        kind: Any = bool | None if switch else list[str] | None if several else str | None
-        option = typer.Option(
-            f"{name}/--no-{name[2:]}" if switch else name,
-            help=f"{flag.meaning} (default: {default})",
-            metavar=flag.metavar or None,
-            show_default=False,
-            rich_help_panel=flag.panel,
-        )
-        parameters.append(
-            inspect.Parameter(
-                field,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=None,
-                annotation=Annotated[kind, option],
-            )
-        )
-    return inspect.Signature(parameters)
-
-
-_run.__signature__ = _signature()  # type: ignore[attr-defined]
-_run.__annotations__ = {p.name: p.annotation for p in _signature().parameters.values()}
+give(_run)
 app.command(
     "run",
     help="Run the operator until it is told to stop.\n\n"
@@ -134,6 +107,17 @@ def crd(
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+# -- what a person asks for beside the operator ----------------------------------------------------
+
+
+def _add_questions(wanted: str | None) -> None:
+    """Add them; of those with a connection to a cluster only what is asked for is imported."""
+    for name in _QUESTIONS:
+        if wanted in (None, name):
+            module = import_module(f"together_operator.commands.{name}")
+            app.command(name, help=module.HELP)(getattr(module, name))
 
 
 # -- what [local] adds ---------------------------------------------------------------------------
@@ -185,5 +169,6 @@ def _add_commands(wanted: str | None) -> None:
 def main() -> None:
     """Run the command line."""
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    _add_questions(wanted)
     _add_commands(wanted)
     app()

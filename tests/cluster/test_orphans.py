@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from tests.support.measure import samples
 from tests.support.operator import (
     HARDWARE,
+    KEYS,
     MODEL,
     OperatorProcess,
     eventually,
     manifest,
+    run_command,
     running_operator,
 )
 from tests.support.team import Team
@@ -95,6 +98,34 @@ def test_orphans_are_told_with_their_price_and_stopped_only_if_ours_and_ownerles
     assert total(figures, "orphans", "OwnerNotServed") == 0
     assert sum(v for _, v in samples(figures, "together_operator_other_clusters_endpoints")) == 1
 
+    # One request for each newcomer, and never another one.
+    for newcomer in (by_hand, theirs):
+        assert len(kept.requests("GET", f"/v1/endpoints/{newcomer}")) == 1
+    asked = stopping.simulator.admin.ledger()["requests"]
+    done = command(stopping, "--namespace", lost.name, "--namespace", kept.name)
+    assert done.returncode == 3, done.stderr
+    rows = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines() if line.strip()}
+    assert rows.items() >= {**orphans, doomed: "OwnerNotServed"}.items()
+    assert theirs not in done.stdout
+    assert "of other clusters, and theirs to tell: 1." in done.stdout
+    assert "3 orphans, $" in done.stdout
+    assert "spec.adopt.endpointID" in done.stdout
+    done = command(stopping, "--output", "json")
+    assert done.returncode == 3, done.stderr
+    found = {entry["id"]: entry for entry in json.loads(done.stdout)["orphans"]}
+    assert {i: found[i]["why"] for i in orphans} == orphans
+    assert found[by_hand]["displayName"] == "made by hand"
+    for entry in found.values():
+        assert (entry["model"], entry["hardware"]) == (MODEL, HARDWARE)
+        assert entry["price"]["perReplicaHour"] == "10.80"
+    assert not any(KEYS in text for text in (done.stdout, done.stderr))
+    writes = [
+        r
+        for r in stopping.simulator.admin.ledger()["requests"][len(asked) :]
+        if r["method"] != "GET" and r["path"].startswith("/v1/")
+    ]
+    assert [w for w in writes if w["path"] != f"/v1/endpoints/{doomed}"] == []
+
     eventually(
         "ours without an owner is stopped",
         lambda: state(stopping, doomed) == "STOPPED",
@@ -113,10 +144,6 @@ def test_orphans_are_told_with_their_price_and_stopped_only_if_ours_and_ownerles
         assert team.until("alive", "Serving")["status"]["state"] == "STARTED"
     assert told(stopping) == before
     assert any("OrphanStopped" in line for line in told(stopping))
-    # A request for each stranger, and none for what is known: one cached GET per newcomer.
-    reads = [r["path"] for r in kept.requests("GET", f"/v1/endpoints/{by_hand}")]
-    assert len(reads) == 1
-    assert kept.requests("GET", f"/v1/endpoints/{theirs}") != []
 
     for team in teams:
         team.kubectl("delete", "tep", "--all")
@@ -134,6 +161,42 @@ def test_one_namespace_cannot_tell_an_owner_is_gone(operator: OperatorProcess, t
         "it is told", lambda: any(seen in text for text in told(operator)), within=120, every=0.5
     )
     assert any(f"{seen} (OwnerNotServed)" in text for text in told(operator))
+
+    here = ("--namespace", team.name)
+    assert command(operator, *here).returncode == 3
+    team.together.arm({"fault": "status", "status": 503, "method": "GET", "times": -1})
+    done = command(operator, *here)
+    assert done.returncode == 4
+    assert f"The account of {team.name}/mixtral" in done.stderr
+    assert "No orphans" in done.stdout
+    team.together.clear_faults()
+    team.together.delete(seen)
+    done = command(operator, *here)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "No orphans. Looked with 1 key for 1 resource.\n"
+
+
+def test_what_is_missing_for_the_command_is_said(operator: OperatorProcess, team: Team) -> None:
+    done = command(operator, "--operator-namespace", team.name, "--namespace", team.name)
+    assert done.returncode == 4
+    assert "--operator-namespace" in done.stderr
+    done = run_command("orphans", "--base-url", "api.together.ai")
+    assert done.returncode == 2
+    assert done.stderr.startswith("--base-url (TOGETHER_OPERATOR_BASE_URL): must be")
+    done = command(operator, "--cluster-id", "another")
+    assert done.returncode == 1
+    assert "The cluster id is" in done.stderr
+
+
+def command(operator: OperatorProcess, *flags: str) -> subprocess.CompletedProcess[str]:
+    """`together-operator orphans`, as the cluster's administrator runs it."""
+    return run_command(
+        "orphans",
+        *("--kubeconfig", str(operator.cluster.kubeconfig)),
+        *("--base-url", operator.simulator.base_url),
+        *("--operator-namespace", operator.namespace),
+        *flags,
+    )
 
 
 def in_the_console(team: Team, display_name: str) -> str:

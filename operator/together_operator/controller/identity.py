@@ -17,6 +17,26 @@ class IdentityRefused(KubeError):  # noqa: N818 (it names what happened)
     """The operator cannot tell, or may not take on, the identity of this cluster."""
 
 
+async def recognise(kube: Kube, namespace: str, given: str | None) -> tuple[str, bool]:
+    """Learn the cluster's id without settling it.
+
+    Args:
+        kube: The cluster.
+        namespace: The operator's own namespace.
+        given: The id from the settings, if there is one.
+
+    Returns:
+        The id, and whether an operator has settled it.
+
+    Raises:
+        IdentityRefused: The settings say another one, or there is none to be had.
+        KubeError: The cluster did not answer.
+    """
+    found = await kube.get_configmap(namespace, CONFIGMAP)
+    known = _agreed(found, namespace, given)
+    return (known, True) if known else (given or await _of_cluster(kube), False)
+
+
 async def establish(kube: Kube, namespace: str, given: str | None) -> str:
     """Have the cluster's id, the same for ever.
 
@@ -30,16 +50,9 @@ async def establish(kube: Kube, namespace: str, given: str | None) -> str:
         KubeError: The cluster did not answer.
     """
     found = await kube.get_configmap(namespace, CONFIGMAP)
-    if found is not None:
-        known = (found.get("data") or {}).get(_FIELD)
-        if known and given and known != given:
-            raise IdentityRefused(
-                f"The cluster id is '{known}' (ConfigMap {namespace}/{CONFIGMAP}) and the settings"
-                f" say '{given}'. Endpoints carry the former one; set --cluster-id to it, or leave"
-                " it out"
-            )
-        if known:
-            return str(known)
+    known = _agreed(found, namespace, given)
+    if known:
+        return known
     chosen = given or await _of_cluster(kube)
     body: Json = {
         "apiVersion": "v1",
@@ -60,6 +73,18 @@ async def establish(kube: Kube, namespace: str, given: str | None) -> str:
     except (AlreadyExists, Conflict):
         return await establish(kube, namespace, given)
     return chosen
+
+
+def _agreed(found: Json | None, namespace: str, given: str | None) -> str | None:
+    """The id that is in use, if the settings do not say another one."""
+    known = ((found or {}).get("data") or {}).get(_FIELD)
+    if known and given and known != given:
+        raise IdentityRefused(
+            f"The cluster id is '{known}' (ConfigMap {namespace}/{CONFIGMAP}) and the settings"
+            f" say '{given}'. Endpoints carry the former one; set --cluster-id to it, or leave"
+            " it out"
+        )
+    return str(known) if known else None
 
 
 async def _of_cluster(kube: Kube) -> str:

@@ -175,13 +175,8 @@ class KeyRing:
         for place in [place for place, reading in self._readings.items() if reading.at < oldest]:
             del self._readings[place]
 
-    def _default(self, namespace: str) -> HeldKey | Unavailable:
-        if namespace not in self.default_namespaces:
-            return Unavailable(
-                Reason.SECRET_MISSING,
-                "spec.apiKeySecretRef is not set, and the operator's own key does not serve the"
-                f" namespace {namespace}. Set spec.apiKeySecretRef.name to a Secret with the key",
-            )
+    def own(self) -> HeldKey | Unavailable:
+        """The operator's own key."""
         try:
             key = self.operator_key()
         except (OSError, UnicodeDecodeError) as error:
@@ -198,6 +193,15 @@ class KeyRing:
                 " spec.apiKeySecretRef.name, or give the operator a key",
             )
         return self._usable(key, "the operator's own key")
+
+    def _default(self, namespace: str) -> HeldKey | Unavailable:
+        if namespace not in self.default_namespaces:
+            return Unavailable(
+                Reason.SECRET_MISSING,
+                "spec.apiKeySecretRef is not set, and the operator's own key does not serve the"
+                f" namespace {namespace}. Set spec.apiKeySecretRef.name to a Secret with the key",
+            )
+        return self.own()
 
     async def _read(self, place: tuple[str, str, str]) -> _Reading:
         reading = _Reading(self.clock(), await self._look_up(*place))

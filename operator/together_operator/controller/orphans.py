@@ -42,6 +42,25 @@ _LINES = 20
 """Orphans that are told one by one when many are found at once."""
 
 
+def judge(
+    account: Account, poll: Poll, endpoint_ids: Iterable[str], claims: Claims
+) -> dict[str, Why]:
+    """Tell for which endpoints nobody answers, and why.
+
+    Args:
+        account: The key, with which each has been read.
+        poll: A LIST.
+        endpoint_ids: The endpoints.
+        claims: What there is in the cluster.
+    """
+    judged = (
+        (i, why(poll.lines[i], account.traits.get(i), claims, account.cluster))
+        for i in endpoint_ids
+        if i in poll.lines
+    )
+    return {endpoint_id: reason for endpoint_id, reason in judged if reason is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class _Owners(Container[str]):
     """The owner parts of the marks of living resources."""
@@ -98,23 +117,12 @@ class Orphans:
             released=self.released,
             everywhere=self.everywhere,
         )
-        found = self._judge(account, poll, poll.lines, claims)
+        found = judge(account, poll, poll.lines, claims)
         suspicions = self._suspicions.setdefault(account.identity, Suspicions(self.lag))
         ours = {endpoint_id: reason for endpoint_id, reason in found.items() if reason in ORPHANED}
         suspicions.look(poll.sent_at, poll.lines, account.traits, ours)
         self.metrics.other_clusters(account.identity, len(found) - len(ours))
         await self._tell()
-
-    @staticmethod
-    def _judge(
-        account: Account, poll: Poll, endpoint_ids: Iterable[str], claims: Claims
-    ) -> dict[str, Why]:
-        judged = (
-            (i, why(poll.lines[i], account.traits.get(i), claims, account.cluster))
-            for i in endpoint_ids
-            if i in poll.lines
-        )
-        return {endpoint_id: reason for endpoint_id, reason in judged if reason is not None}
 
     @contextmanager
     def census(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
@@ -139,7 +147,7 @@ class Orphans:
             if account is None or account.poll is None:
                 continue
             listed = [i for i in suspicions.ids() if i in account.poll.lines]
-            still = self._judge(account, account.poll, listed, claims)
+            still = judge(account, account.poll, listed, claims)
             suspicions.confirm(census.began, set(listed) - still.keys())
         await self._tell()
         if self.stop_after is not None:
