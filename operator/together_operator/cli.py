@@ -52,6 +52,7 @@ def _run(**given: Any) -> None:
     from together_operator.controller import process
     from together_operator.controller.health import PortTakenError
     from together_operator.controller.kube_errors import KubeError
+    from together_operator.controller.leadership import LeaseLost
     from together_operator.handlers import watch
     from together_operator.together import ConfigurationError
 
@@ -65,6 +66,8 @@ def _run(**given: Any) -> None:
         asyncio.run(process.run(settings, watch))
     except (KubeError, ConfigurationError, PortTakenError) as error:
         raise _fail(f"The operator cannot run: {error}") from None
+    except LeaseLost as error:
+        raise _fail(f"The operator ends: {error}") from None
 
 
 give(_run)

@@ -166,6 +166,11 @@ class Metrics:
             ("verb", "resource", "code"),
             registry=self.registry,
         )
+        self._leading = Gauge(
+            "together_operator_leading",
+            "Whether this replica leads (1) or stands by (0); the Lease names who does.",
+            registry=self.registry,
+        )
         self._watch_restarts = Counter(
             "together_operator_watch_restarts",
             "How often the watch of the resources ended and was started again.",
@@ -214,6 +219,10 @@ class Metrics:
     def kube_call(self, verb: str, resource: str, outcome: str) -> None:
         """Count a request to the API server; fits as the observer of `Kube`."""
         self._kube_calls.labels(verb, resource, outcome).inc()
+
+    def leading(self, read: Callable[[], bool]) -> None:
+        """Have read whether this process leads whenever Prometheus asks."""
+        self._leading.set_function(lambda: float(read()))
 
     def watch_restarted(self) -> None:
         """Count an end of the watch."""

@@ -255,10 +255,11 @@ class Settings(BaseSettings):
     leader_elect: Annotated[
         bool,
         Flag(
-            "Elect a leader among several replicas. This version has no election: run one replica.",
+            "Only the operator that holds a Lease in the operator's namespace works, others stand "
+            "by. Without it, see to it that never more than one runs.",
             panel="Availability",
         ),
-    ] = False
+    ] = True
     health_port: Annotated[
         Port,
         Flag(
@@ -326,13 +327,6 @@ class Settings(BaseSettings):
         if isinstance(value, str) and "://" in value and info.field_name is not None:
             return cls.model_fields[info.field_name].default
         return value
-
-    @field_validator("leader_elect")
-    @classmethod
-    def _no_election(cls, wanted: bool) -> bool:
-        if wanted:
-            raise ValueError("this version has no leader election; run exactly one replica")
-        return wanted
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

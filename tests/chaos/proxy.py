@@ -134,8 +134,15 @@ class Loop:
         """Run a coroutine there, and wait for it."""
         return self.begin(what).result(within)
 
+    async def _cancel(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def close(self) -> None:
         """End the thread; what runs in it ends with it."""
+        self.run(self._cancel())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

@@ -15,6 +15,7 @@ import yaml
 from tests.support.chart import CHART, IMAGE, ROOT, HelmError, Object, render, run_helm
 from together_operator import __version__
 from together_operator.controller.identity import CONFIGMAP
+from together_operator.controller.lease import NAME as LEASE
 from together_operator.settings import Settings
 
 # One entry per way of using the chart; each is linted, rendered and shown to an API server.
@@ -49,12 +50,16 @@ MATRIX: dict[str, dict[str, Any]] = {
             "firstAPI": "V1",
             "probe": "State",
             "workers": 8,
+            "leaderElect": False,
             "logFormat": "text",
             "logLevel": "debug",
             "healthPort": 18080,
             "metricsPort": 19090,
         },
     },
+    "two-replicas": {"replicas": 2, "podDisruptionBudget": {"enabled": True}},
+    "no-election": {"settings": {"leaderElect": False}},
+    "the-operators-own-default": {"replicas": 2, "settings": {"leaderElect": None}},
     "crd-kept-by-nobody": {"crds": {"keep": False, "annotations": {"example.com/team": "ml"}}},
     "own-account": {
         "serviceAccount": {"create": False, "name": "robot"},
@@ -127,6 +132,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "'minAvailable' not allowed",
     ),
     "a digest that is a tag": ({"image": {"repository": IMAGE, "digest": "v1"}}, "/image/digest"),
+    "several without an election": (
+        {"replicas": 2, "settings": {"leaderElect": False}},
+        "replicas is more than 1, but settings.leaderElect is off",
+    ),
+    "an election in words": ({"settings": {"leaderElect": "yes"}}, "/settings/leaderElect"),
+    "a crowd": ({"replicas": 50}, "/replicas"),
     "namespaces without a cluster id": (
         {"scope": {"namespaces": ["team-a"]}},
         "settings.clusterID is required with scope.namespaces",
@@ -162,7 +173,6 @@ NOT_VALUES = {
     "api_key_file",  # auth
     "api_key",
     "time_scale",  # for tests and demos only
-    "leader_elect",  # one replica
 }
 
 
@@ -312,6 +322,7 @@ def test_the_operator_understands_every_setting(
     assert read.first_api == given["firstAPI"]
     assert read.probe == given["probe"]
     assert read.workers == given["workers"]
+    assert read.leader_elect == given["leaderElect"]
     assert read.log_format == given["logFormat"]
     assert read.log_level == given["logLevel"]
     assert (read.health_port, read.metrics_port) == (18080, 19090)
@@ -328,6 +339,34 @@ def test_defaults_leave_the_operators_own_in_place(
         if getattr(own, name) != getattr(read, name) and name != "operator_namespace"
     }
     assert different == {"log_format"}
+
+
+def test_an_upgrade_overlaps_only_where_a_lease_decides(helm_binary: Path) -> None:
+    def deployed(name: str) -> dict[str, Any]:
+        spec: dict[str, Any] = one(render(helm_binary, MATRIX[name]), "Deployment")["spec"]
+        return spec
+
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    for name, replicas in (("defaults", 1), ("two-replicas", 2), ("the-operators-own-default", 2)):
+        spec = deployed(name)
+        assert (spec["replicas"], spec["strategy"]) == (replicas, rolling)
+    assert deployed("no-election")["strategy"] == {"type": "Recreate"}
+
+
+def test_two_replicas_prefer_two_nodes(helm_binary: Path) -> None:
+    def affinity(**values: Any) -> Any:
+        pod = one(render(helm_binary, values), "Deployment")["spec"]["template"]["spec"]
+        return pod.get("affinity")
+
+    assert affinity() is None
+    [preferred] = affinity(replicas=2)["podAntiAffinity"][
+        "preferredDuringSchedulingIgnoredDuringExecution"
+    ]
+    objects = render(helm_binary, {"replicas": 2})
+    selector = one(objects, "Deployment")["spec"]["selector"]
+    assert preferred["podAffinityTerm"]["labelSelector"] == selector
+    own = {"nodeAffinity": {}}
+    assert affinity(replicas=2, affinity=own) == own
 
 
 def test_scope_reaches_the_operator(helm_binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,7 +438,11 @@ def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
         "/configmaps": ["create"],
         f"/configmaps/{CONFIGMAP}": ["get", "update"],
         "/events": ["create", "patch"],
+        "coordination.k8s.io/leases": ["create"],
+        f"coordination.k8s.io/leases/{LEASE}": ["get", "update"],
     }
+    for off in ({"settings": {"leaderElect": False}}, {"rbac": {"create": False}}):
+        assert "leases" not in json.dumps(render(helm_binary, off))
 
 
 def test_a_given_cluster_id_needs_no_look_at_kube_system(helm_binary: Path) -> None:

@@ -18,6 +18,7 @@ from together_operator.controller.effects import Effects
 from together_operator.controller.events import Recorder
 from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
+from together_operator.controller.leadership import Mandate, Unelected
 from together_operator.controller.observer import Observer
 from together_operator.controller.operator import LANES, Operator
 from together_operator.controller.orphans import Orphans
@@ -78,7 +79,10 @@ class Stage:
         stopping: Set when the operator is to stop.
     """
 
-    def __init__(self, *, guards: Guards | None = None, workers: int = 4) -> None:
+    def __init__(
+        self, *, guards: Guards | None = None, workers: int = 4, mandate: Mandate | None = None
+    ) -> None:
+        self.mandate = mandate or Unelected()
         self.kube = FakeKube()
         self.kube.give_key("key-one")
         self.drivers: dict[str, FakeDriver] = {"key-one": FakeDriver()}
@@ -117,7 +121,15 @@ class Stage:
             everywhere=True,
         )
         self.effects = Effects(
-            kube, "cluster", self.accounts, self.keys, self.roster, self.clocks, (), self.released
+            kube,
+            "cluster",
+            self.accounts,
+            self.keys,
+            self.roster,
+            self.clocks,
+            (),
+            self.released,
+            self.mandate,
         )
         self.reconciler = Reconciler(
             self.effects,
@@ -150,6 +162,7 @@ class Stage:
             self._enqueue,
             600.0,
             self.orphans,
+            self.mandate,
         )
         self.enqueued: list[tuple[Key, str]] = []
         settings = Settings(workers=workers)

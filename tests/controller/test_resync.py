@@ -142,6 +142,7 @@ def test_copies_of_other_operators_namespaces_are_left_alone() -> None:
             stage._enqueue,
             600.0,
             stage.orphans,
+            stage.mandate,
         )
         await elsewhere.compare()
         assert len(stage.kube.copies()) == 1

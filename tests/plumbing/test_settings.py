@@ -47,7 +47,7 @@ def test_defaults() -> None:
     assert (settings.health_port, settings.metrics_port) == (8080, 9090)
     assert (settings.first_api, settings.probe) == (Api.V1, Probe.REQUEST)
     assert (settings.log_format, settings.log_level) == (LogFormat.TEXT, LogLevel.INFO)
-    assert settings.leader_elect is False
+    assert settings.leader_elect is True
     assert settings.allowed_hardware == ()
     assert (settings.orphan_policy, settings.orphan_wait) == (OrphanPolicy.REPORT, 86400)
     assert settings.max_replicas is settings.max_price_per_hour is None
@@ -176,7 +176,7 @@ def test_the_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         ("max_price_per_hour", "inf", "must be a finite number"),
         ("orphan_policy", "Delete", "must be 'Report' or 'Stop', not 'Delete'"),
         ("orphan_wait", "60", "must be greater than or equal to 600"),
-        ("leader_elect", True, "no leader election; run exactly one replica"),
+        ("leader_elect", "perhaps", "must be a valid boolean"),
         ("health_port", "70000", "must be less than or equal to 65535"),
         ("metrics_port", "http", "must be a valid integer"),
         ("log_format", "xml", "must be 'text' or 'json'"),

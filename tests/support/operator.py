@@ -306,6 +306,9 @@ class OperatorProcess:
             "--metrics-port", "0",
             "--log-level", "debug",
             "--log-format", "json",
+            # At this scale a Lease lasts four seconds, and a process that loses it ends. A machine
+            # under load can be late by as much, and here no kubelet would start it again.
+            "--no-leader-elect",
             *self._scope,
             *self._flags,
         ]  # fmt: skip

@@ -138,6 +138,17 @@ class Team(Namespace):
             body = json.dumps(request["body"]) if request["body"] else ""
             print(request["at"], request["method"], request["path"], request["status"], body[:200])
 
+    def abandon(self) -> None:
+        """Make an end where no operator is left to do it: everything of the team is dropped."""
+        self.together.clear_faults()
+        names = self.kubectl("get", "tep", "-o", "name").split()
+        if names:
+            patch = json.dumps({"metadata": {"finalizers": None}})
+            self.kubectl("patch", *names, "--type=merge", "-p", patch)
+            self.kubectl("delete", *names, "--ignore-not-found")
+        for endpoint in self.live():
+            self.together.delete(endpoint["id"])
+
     def cleared(self) -> None:
         """Make an end: Together is well again, and the team's resources may go."""
         self.together.clear_faults()

@@ -177,7 +177,7 @@ def staged(screen: Screen, options: Options) -> Iterator[Stage]:
                 screen, supervisor, env, folder,
                 [
                     "--kubeconfig", str(kubeconfig), "--base-url", simulator.base_url,
-                    "--time-scale", "30", "--poll-interval", "1",
+                    "--no-leader-elect", "--time-scale", "30", "--poll-interval", "1",
                     "--poll-interval-transition", "0.3",
                     "--health-port", str(ports["health"]),
                     "--metrics-port", str(ports["metrics"]),

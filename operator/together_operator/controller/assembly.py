@@ -15,6 +15,7 @@ from together_operator.controller.events import Recorder
 from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
+from together_operator.controller.leadership import Mandate, Term
 from together_operator.controller.observer import Observer
 from together_operator.controller.operator import LANES, Operator
 from together_operator.controller.orphans import Orphans
@@ -43,7 +44,13 @@ _EVENT_SECONDS = 5.0
 
 @contextlib.asynccontextmanager
 async def assembled(
-    settings: Settings, kube: Kube, cluster: str, metrics: Metrics, stopping: asyncio.Event
+    settings: Settings,
+    kube: Kube,
+    cluster: str,
+    metrics: Metrics,
+    clocks: Clocks,
+    mandate: Mandate,
+    stopping: asyncio.Event,
 ) -> AsyncIterator[Operator]:
     """Have an operator that knows every resource and every key, ready to work.
 
@@ -52,19 +59,24 @@ async def assembled(
         kube: The cluster.
         cluster: The cluster id.
         metrics: What is counted.
+        clocks: The clocks.
+        mandate: What allows this process to work.
         stopping: Set when a shutdown begins.
 
     Raises:
         KubeError: The cluster did not answer.
     """
-    clocks = Clocks.real()
     scale = settings.time_scale
     timing = Timing.scaled(scale, settings.drift_interval)
     wire = Wire(
         settings.base_url,
-        timeouts=Timeouts(create=timing.post_timeout),
+        timeouts=Timeouts(
+            create=timing.post_timeout,
+            change=Term.scaled(scale).change if settings.leader_elect else Timeouts().change,
+        ),
         ca_file=settings.ca_file,
         observer=metrics.remote_call,
+        may_change=mandate.may_change,
     )
 
     def driver(key: HeldKey) -> Driver:
@@ -105,14 +117,20 @@ async def assembled(
         everywhere=not settings.namespaces,
         stop_after=_patience(settings),
     )  # fmt: skip
-    effects = Effects(kube, cluster, accounts, keys, roster, clocks, settings.namespaces, released)
+
+    def ending() -> bool:
+        return stopping.is_set() or not mandate.valid
+
+    effects = Effects(
+        kube, cluster, accounts, keys, roster, clocks, settings.namespaces, released, mandate
+    )
     poller = Poller(
         accounts, keys, roster, metrics, clocks, enqueue,
         settings.poll_interval, settings.poll_interval_transition, orphans,
     )  # fmt: skip
     resync = Resync(
         kube, settings.namespaces, roster, keys, accounts, clocks, enqueue,
-        RESYNC_SECONDS / scale, orphans,
+        RESYNC_SECONDS / scale, orphans, mandate,
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(wire.aclose)
@@ -121,7 +139,7 @@ async def assembled(
         stack.push_async_callback(recorder.drain, _EVENT_SECONDS)
         reconciler = Reconciler(
             effects, observer, roster, recorder, metrics, enqueue,
-            KEY_PAUSE_SECONDS / scale, stopping.is_set,
+            KEY_PAUSE_SECONDS / scale, ending,
         )  # fmt: skip
         await resync.fill()
         await released.load()

@@ -6,6 +6,7 @@ core to learn from; nothing is decided here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from together_operator.controller.accounts import Account, Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
+from together_operator.controller.leadership import Mandate
 from together_operator.controller.released import Released
 from together_operator.controller.roster import Roster
 from together_operator.controller.tombstone import Tombstone
@@ -44,6 +46,8 @@ from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.remote import Refused, Unavailable
 
+log = logging.getLogger(__name__)
+
 _TOMBSTONE_SECONDS = 24 * 3600.0
 
 
@@ -64,6 +68,7 @@ class Effects:
         clocks: The clocks.
         namespaces: The namespaces that are served; empty for all.
         released: What is left at Together on purpose.
+        mandate: Whether this process may change anything at Together.
     """
 
     kube: Kube
@@ -74,6 +79,24 @@ class Effects:
     clocks: Clocks
     namespaces: Sequence[str]
     released: Released
+    mandate: Mandate
+
+    async def permitted(self, step: Step) -> bool:
+        """Whether a step may be taken now (create-once rule 15).
+
+        A create may always: its record's age protects it, and not the Lease.
+
+        Args:
+            step: The step that was decided.
+
+        Returns:
+            False once it may again, but had to wait: then decide anew.
+        """
+        if not isinstance(step, Update | Start | Stop | Delete) or self.mandate.may_change():
+            return True
+        log.info("%s waits until the Lease is renewed", type(step).__name__)
+        await self.mandate.renewed()
+        return False
 
     async def remote(self, case: Case, step: Step) -> Outcome:
         """Carry out a step at Together.

@@ -40,6 +40,7 @@ ENDPOINTS: Final = Kind(f"/apis/{API_VERSION}", PLURAL)
 SECRETS: Final = Kind("/api/v1", "secrets")
 CONFIGMAPS: Final = Kind("/api/v1", "configmaps")
 EVENTS: Final = Kind("/api/v1", "events")
+LEASES: Final = Kind("/apis/coordination.k8s.io/v1", "leases")
 NAMESPACES: Final = Kind("/api/v1", "namespaces")
 DEFINITIONS: Final = Kind(
     "/apis/apiextensions.k8s.io/v1",

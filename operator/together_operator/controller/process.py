@@ -10,19 +10,25 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
+from typing import TypeVar
 
 from together_operator.controller.assembly import assembled
+from together_operator.controller.clocks import Clocks
 from together_operator.controller.health import HealthServer
 from together_operator.controller.identity import establish
 from together_operator.controller.kube import Kube
+from together_operator.controller.leadership import Leadership, Mandate, Term, Unelected
+from together_operator.controller.lease import Leases
 from together_operator.controller.operator import Operator
 from together_operator.controller.watcher import Watcher, WatchFunction
 from together_operator.metrics import Metrics
 from together_operator.settings import Settings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _DEAF_SECONDS = 300.0
 """Without a sign of life from the watch or the poller for so long, the operator is not alive."""
@@ -32,6 +38,7 @@ _DEAF_SECONDS = 300.0
 class _Vitals:
     """What the probes look at; nothing of it is there at first."""
 
+    leadership: Leadership | None = None
     watcher: Watcher | None = None
     operator: Operator | None = None
 
@@ -46,6 +53,8 @@ class _Vitals:
         return None if ended is None else f"ended: {ended}"
 
     def watch_ready(self) -> str | None:
+        if self.leadership is not None and self.leadership.standing_by:
+            return None  # ready to take over; what it would watch is another one's to do
         if self.watcher is None:
             return "waiting for the API server to serve TogetherEndpoints; is the CRD installed?"
         return None if self.watcher.watching else "not all resources are listed"
@@ -63,7 +72,9 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
         watch: Watches the cluster (the handlers).
 
     Raises:
-        KubeError: There is no way to the cluster, or the cluster's identity is refused.
+        KubeError: There is no way to the cluster, or the cluster's identity or the Lease is
+            refused.
+        LeaseLost: Another operator may lead now.
         PortTakenError: A port is taken by somebody else.
     """
     stopping = asyncio.Event()
@@ -87,16 +98,53 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
         cluster = await _unless(stopping, _identity(kube, settings))
         if cluster is None:
             return
-        async with assembled(settings, kube, cluster, metrics, stopping) as operator:
-            vitals.operator = operator
-            vitals.watcher = Watcher(
-                watch,
-                operator,
-                kubeconfig=settings.kubeconfig,
-                namespaces=settings.namespaces,
-                on_restart=metrics.watch_restarted,
-            )
-            await operator.serve(vitals.watcher)
+        clocks = Clocks.real()
+        async with _mandated(settings, clocks, metrics, vitals, stopping) as mandate:
+            if mandate is None:
+                return
+            async with assembled(
+                settings, kube, cluster, metrics, clocks, mandate, stopping
+            ) as operator:
+                vitals.operator = operator
+                vitals.watcher = Watcher(
+                    watch,
+                    operator,
+                    kubeconfig=settings.kubeconfig,
+                    namespaces=settings.namespaces,
+                    on_restart=metrics.watch_restarted,
+                )
+                await operator.serve(vitals.watcher)
+
+
+@contextlib.asynccontextmanager
+async def _mandated(
+    settings: Settings, clocks: Clocks, metrics: Metrics, vitals: _Vitals, stopping: asyncio.Event
+) -> AsyncIterator[Mandate | None]:
+    """Stand by until this process may work; None if it is told to stop before that."""
+    if not settings.leader_elect:
+        metrics.leading(lambda: True)
+        yield Unelected()
+        return
+    term = Term.scaled(settings.time_scale)
+    leases = await Leases.connect(
+        settings.kubeconfig, call_limit=term.call, observer=metrics.kube_call
+    )
+    async with leases:
+        leadership = Leadership(
+            leases, settings.operator_namespace, term, clocks.steady, stopping.set
+        )
+        vitals.leadership = leadership
+        metrics.leading(lambda: leadership.leads)
+        if await _unless(stopping, _leads(leadership)) is None:
+            yield None
+            return
+        async with leadership.held():
+            yield leadership
+
+
+async def _leads(leadership: Leadership) -> bool:
+    await leadership.campaign()
+    return True
 
 
 async def _identity(kube: Kube, settings: Settings) -> str:
@@ -104,7 +152,7 @@ async def _identity(kube: Kube, settings: Settings) -> str:
     return await establish(kube, settings.operator_namespace, settings.cluster_id)
 
 
-async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, str]) -> str | None:
+async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
     """Wait for something, or for the order to stop."""
     task = asyncio.create_task(work)
     order = asyncio.create_task(stopping.wait())

@@ -99,7 +99,7 @@ class Reconciler:
         metrics: Counts.
         enqueue: Has another resource worked on.
         key_pause: Seconds until a missing key is looked for again.
-        stopping: Whether the operator is shutting down.
+        stopping: Whether nothing new may be begun, because the operator ends or leads no more.
     """
 
     effects: Effects
@@ -146,6 +146,9 @@ class Reconciler:
             resting = isinstance(decision.step, Wait)
             if self.stopping() and not resting and not isinstance(decision.step, Record):
                 return None
+            if not await self.effects.permitted(decision.step):
+                body = await self.effects.kube.get_endpoint(*key)
+                continue
             try:
                 if resting:
                     pause = await self._rest(body, resource, case, decision)

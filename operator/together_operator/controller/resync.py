@@ -18,6 +18,7 @@ from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import Conflict, Forbidden, KubeError, Rejected
+from together_operator.controller.leadership import Mandate
 from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
@@ -40,6 +41,7 @@ class Resync:
         enqueue: Has a resource worked on.
         interval: Seconds between two comparisons.
         orphans: Learns from them which endpoints nobody owns.
+        mandate: Whether this process leads.
     """
 
     kube: Kube
@@ -51,6 +53,7 @@ class Resync:
     enqueue: Callable[[Key, str], None]
     interval: float
     orphans: Orphans
+    mandate: Mandate
 
     async def fill(self) -> None:
         """Learn of every resource and every key copy, before anything is decided."""
@@ -108,6 +111,8 @@ class Resync:
                 continue
             if copy.tombstone is not None and copy.tombstone.expires > now:
                 continue
+            if not self.mandate.valid:
+                return  # whoever leads now may just have left a tombstone there
             log.info("Deleting the key copy of a resource that is gone (uid %s)", uid)
             try:
                 await self.keys.drop(uid)

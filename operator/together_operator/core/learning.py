@@ -365,6 +365,8 @@ def _written(
     outcome: Outcome,
     now: float,
 ) -> Memory:
+    if isinstance(outcome, NotSent):
+        return memory  # it was not this process's to make just now, which says nothing of Together
     verb, subject = subject_of(case, step)
     final = isinstance(outcome, Refused) and not outcome.retryable
     if isinstance(step, Start) and (final or isinstance(outcome, Done)):

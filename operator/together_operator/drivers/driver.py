@@ -3,7 +3,7 @@
 A driver belongs to one credential. It turns one request of the core into the calls of its
 generation and folds every answer into the plain values of `resource.remote`; it decides nothing
 and keeps nothing that matters beyond a call. Each method returns, it does not raise: what can go
-wrong is part of its type.
+wrong is part of its type. A change that this process may not make just now is `NotSent`.
 
 The second generation fits the same shape: its `create` makes endpoint and deployment at 0/0
 (`creates_stopped`), its `start` raises the bounds and writes the traffic split, which is why
@@ -68,16 +68,18 @@ class Driver(Protocol):
 
     async def update(
         self, endpoint_id: str, change: Change
-    ) -> Done | Refused | Absent | Unavailable:
+    ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Change what can be changed in place."""
 
-    async def start(self, endpoint_id: str, order: Order) -> Done | Refused | Absent | Unavailable:
+    async def start(
+        self, endpoint_id: str, order: Order
+    ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Make it run."""
 
-    async def stop(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable:
+    async def stop(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable | NotSent:
         """Make it stop, keeping it."""
 
-    async def delete(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable:
+    async def delete(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable | NotSent:
         """Remove it. `Done` is an accepted request, not a proof that it is gone."""
 
     async def probe(self, name: str) -> Done | Refused | Unavailable:

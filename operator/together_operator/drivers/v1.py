@@ -194,7 +194,7 @@ class V1Driver:
 
     async def update(
         self, endpoint_id: str, change: Change
-    ) -> Done | Refused | Absent | Unavailable:
+    ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Change what can be changed in place.
 
         Args:
@@ -210,7 +210,9 @@ class V1Driver:
         )
         return await self._patch(endpoint_id, request, Reason.UPDATING)
 
-    async def start(self, endpoint_id: str, order: Order) -> Done | Refused | Absent | Unavailable:
+    async def start(
+        self, endpoint_id: str, order: Order
+    ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Make it run.
 
         Args:
@@ -220,7 +222,7 @@ class V1Driver:
         del order
         return await self._patch(endpoint_id, UpdateEndpoint(state="STARTED"), Reason.STARTING)
 
-    async def stop(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable:
+    async def stop(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable | NotSent:
         """Make it stop, keeping it.
 
         Args:
@@ -228,7 +230,7 @@ class V1Driver:
         """
         return await self._patch(endpoint_id, UpdateEndpoint(state="STOPPED"), Reason.STOPPING)
 
-    async def delete(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable:
+    async def delete(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable | NotSent:
         """Remove it. `Done` is an accepted request, not a proof that it is gone.
 
         Args:
@@ -297,7 +299,7 @@ class V1Driver:
 
     async def _patch(
         self, endpoint_id: str, request: UpdateEndpoint, busy: Reason
-    ) -> Done | Refused | Absent | Unavailable:
+    ) -> Done | Refused | Absent | Unavailable | NotSent:
         return _changed(await self._client.update_endpoint(endpoint_id, request), busy)
 
 
@@ -309,9 +311,10 @@ def _changed(
     | results.Ok[None]
     | results.Refused
     | results.Absent
-    | results.Unavailable,
+    | results.Unavailable
+    | results.NotSent,
     busy: Reason,
-) -> Done | Refused | Absent | Unavailable:
+) -> Done | Refused | Absent | Unavailable | NotSent:
     match answer:
         case results.Ok(value=DedicatedEndpoint() as value):
             return Done(_endpoint(value, answer.date))
@@ -323,6 +326,8 @@ def _changed(
             return Absent()
         case results.Unavailable():
             return unavailable(answer)
+        case results.NotSent():
+            return NotSent(answer.message)
 
 
 def _not_yet(name: str, message: str) -> Refused:

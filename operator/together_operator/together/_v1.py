@@ -87,7 +87,7 @@ class V1Client:
 
     async def update_endpoint(
         self, endpoint_id: str, request: UpdateEndpoint
-    ) -> Ok[DedicatedEndpoint] | Refused | Absent | Unavailable:
+    ) -> Ok[DedicatedEndpoint] | Refused | Absent | Unavailable | NotSent:
         """`PATCH /endpoints/{id}`.
 
         Args:
@@ -99,7 +99,9 @@ class V1Client:
         call = Call("PATCH", "/endpoints/{id}", id=endpoint_id, json=request.body())
         return await self._account.change(call, _endpoint)
 
-    async def delete_endpoint(self, endpoint_id: str) -> Ok[None] | Refused | Absent | Unavailable:
+    async def delete_endpoint(
+        self, endpoint_id: str
+    ) -> Ok[None] | Refused | Absent | Unavailable | NotSent:
         """`DELETE /endpoints/{id}`.
 
         Args:

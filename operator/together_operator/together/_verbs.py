@@ -78,10 +78,13 @@ class Account:
                 return self._judge(call, seen, parse)
             await asyncio.sleep(delay)
 
-    async def change(self, call: Call, parse: Parse[T]) -> Ok[T] | Refused | Absent | Unavailable:
+    async def change(
+        self, call: Call, parse: Parse[T]
+    ) -> Ok[T] | Refused | Absent | Unavailable | NotSent:
         """Send a PATCH or DELETE, a second time only if the first did not leave.
 
-        After an unclear outcome the caller looks before it repeats anything.
+        After an unclear outcome the caller looks before it repeats anything. `NotSent` is one that
+        the connection's fence for changes kept here.
 
         Args:
             call: The request.
@@ -89,10 +92,12 @@ class Account:
         """
         limit = self._wire.timeouts.change
         begun = time.monotonic()
-        seen = await self._send(call, limit)
+        seen = await self._send(call, limit, self._wire.may_change)
         left = limit - (time.monotonic() - begun)
-        if isinstance(seen, Failure) and not seen.sent and left > 0:
-            seen = await self._send(call, left)
+        if isinstance(seen, Failure) and not seen.sent and not seen.held and left > 0:
+            seen = await self._send(call, left, self._wire.may_change)
+        if isinstance(seen, Failure) and seen.held:
+            return NotSent(seen.message)
         return self._judge(call, seen, parse)
 
     async def create(
@@ -120,8 +125,10 @@ class Account:
         seen = await self._send(call, self._wire.timeouts.probe)
         return self._judge_once(seen, parse)
 
-    async def _send(self, call: Call, seconds: float) -> Reply | Failure:
-        return await self._wire.send(call, self._credential, seconds=seconds)
+    async def _send(
+        self, call: Call, seconds: float, fence: Fence | None = None
+    ) -> Reply | Failure:
+        return await self._wire.send(call, self._credential, seconds=seconds, fence=fence)
 
     def _judge(
         self, call: Call, seen: Reply | Failure, parse: Parse[T]

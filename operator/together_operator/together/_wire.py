@@ -123,10 +123,12 @@ class Failure:
     Attributes:
         sent: Whether a byte of the request may have left.
         message: What happened.
+        held: Whether its fence kept it here.
     """
 
     sent: bool
     message: str
+    held: bool = False
 
 
 class _FenceClosedError(Exception):
@@ -190,6 +192,7 @@ class Wire:
         backoff: How often reads are repeated.
         ca_file: Certificates in PEM to trust in addition to the usual ones.
         observer: Told of every request.
+        may_change: The fence of every PATCH and DELETE; without one they always leave.
         http: Takes the place of the network in tests.
 
     Raises:
@@ -204,11 +207,13 @@ class Wire:
         backoff: Backoff = DEFAULT_BACKOFF,
         ca_file: Path | None = None,
         observer: Observer | None = None,
+        may_change: Fence | None = None,
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.base_url: Final = _checked(base_url)
         self.timeouts: Final = timeouts
         self.backoff: Final = backoff
+        self.may_change: Final = may_change
         self._observer = observer
         trust = _trust(ca_file)
 
@@ -266,7 +271,8 @@ class Wire:
             sent = trace.may_have_sent(error)
             timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
             outcome = "not_sent" if not sent else "timeout" if timed_out else "broken"
-            return Failure(sent, credential.redact(_explain(error, sent=sent, seconds=seconds)))
+            message = credential.redact(_explain(error, sent=sent, seconds=seconds))
+            return Failure(sent, message, isinstance(error, _FenceClosedError))
         finally:
             if self._observer is not None:
                 self._observer(call.method, call.route, outcome, time.monotonic() - begun)
@@ -312,7 +318,7 @@ async def _read(response: httpx.Response) -> bytes:
 def _explain(error: Exception, *, sent: bool, seconds: float) -> str:
     match error:
         case _FenceClosedError():
-            return "the request was held back: too much time had passed since it was decided"
+            return "the request was held back: its time had passed"
         case _AnswerTooLargeError():
             return f"the answer is larger than {LARGEST_ANSWER >> 20} MiB"
         case httpx.PoolTimeout():

@@ -57,8 +57,19 @@ image.repository is empty. There is no public image: build one from this project
 {{- end -}}
 {{- end -}}
 
+{{/* Not empty unless it is turned off: `null` leaves the operator's own default, which is on. */}}
+{{- define "together-operator.elects" -}}
+{{- if ne (toString .Values.settings.leaderElect) "false" -}}yes{{- end -}}
+{{- end -}}
+
 {{/* Combinations that would install and then not work. The schema cannot see across values. */}}
 {{- define "together-operator.check" -}}
+{{- if and (gt (int .Values.replicas) 1) (not (include "together-operator.elects" .)) -}}
+{{- fail `
+
+replicas is more than 1, but settings.leaderElect is off: all of them would work at the same time. Turn settings.leaderElect on, or set replicas to 1.
+` -}}
+{{- end -}}
 {{- if and .Values.scope.namespaces (not .Values.settings.clusterID) -}}
 {{- fail `
 
