@@ -12,6 +12,7 @@ import typer
 from tests.chaos.boundaries import write_down
 from tests.chaos.boundary import Crash
 from tests.chaos.campaign import on_a_control_plane
+from tests.chaos.faults import FAULTS
 from tests.chaos.plan import Plan, draw
 from tests.chaos.report import as_json, explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
@@ -55,7 +56,11 @@ def main(
     elif scenario:
         crashes = tuple(Crash.parse(text) for text in crash or ())
         delays = tuple(0.5 for _ in crashes)
-        plans = [Plan(f"{seed}:{n}", scenario, fault, crashes, delays) for n in range(runs)]
+        kind = FAULTS[fault]
+        elected = kind.elected or kind.exclusive
+        plans = [
+            Plan(f"{seed}:{n}", scenario, fault, crashes, delays, elected) for n in range(runs)
+        ]
     else:
         plans = [draw(f"{seed}:{number}") for number in range(runs)]
     if boundaries:

@@ -58,17 +58,20 @@ class Campaign:
         Returns:
             What became of each, in the order of the plans.
         """
-        shared, alone = Ahead(), Ahead()
+        shared = {elected: Ahead() for elected in (False, True)}
+        alone = {elected: Ahead() for elected in (False, True)}
         for number, plan in enumerate(plans):
-            (alone if FAULTS[plan.fault].exclusive else shared).put((number, plan))
+            exclusive = FAULTS[plan.fault].exclusive
+            (alone if exclusive else shared)[plan.elected].put((number, plan))
         verdicts: dict[int, Verdict] = {}
-        work = [(shared, self._job)] * max(1, min(jobs, shared.qsize()))
-        if not alone.empty():
-            work.append((alone, self._job_alone))
+        count = sum(ahead.qsize() for ahead in shared.values())
         threads = [
-            threading.Thread(target=job, args=(number, ahead, verdicts), daemon=True)
-            for number, (ahead, job) in enumerate(work)
+            threading.Thread(target=self._job, args=(n, shared, verdicts), daemon=True)
+            for n in range(min(jobs, count))
         ]
+        if any(not ahead.empty() for ahead in alone.values()):
+            args = (len(threads), alone, verdicts)
+            threads.append(threading.Thread(target=self._job_alone, args=args, daemon=True))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -81,21 +84,32 @@ class Campaign:
                 self.told(lost)
         return [verdicts[number] for number in range(len(plans))]
 
-    def _job(self, number: int, ahead: Ahead, verdicts: dict[int, Verdict]) -> None:
-        self._stages(number, self.cluster, ahead, verdicts)
+    def _job(self, number: int, ahead: Mapping[bool, Ahead], verdicts: dict[int, Verdict]) -> None:
+        # Not all begin with the same kind, so that no kind is left for the last of them.
+        for elected in sorted(ahead, reverse=number % 3 == 0):
+            self._stages(number, self.cluster, elected, ahead[elected], verdicts)
 
-    def _job_alone(self, number: int, ahead: Ahead, verdicts: dict[int, Verdict]) -> None:
+    def _job_alone(
+        self, number: int, ahead: Mapping[bool, Ahead], verdicts: dict[int, Verdict]
+    ) -> None:
         """Runs of which each would disturb all others."""
         try:
             with ControlPlane.start(self.folder / "alone", self.cluster.binaries) as plane:
                 install_crd(plane)
-                self._stages(number, plane, ahead, verdicts)
+                for elected in ahead:
+                    self._stages(number, plane, elected, ahead[elected], verdicts)
         except Exception as error:  # noqa: BLE001 (what did not take place is told as that)
             self._complain(error)
 
     def _stages(
-        self, number: int, cluster: Cluster, ahead: Ahead, verdicts: dict[int, Verdict]
+        self,
+        number: int,
+        cluster: Cluster,
+        elected: bool,
+        ahead: Ahead,
+        verdicts: dict[int, Verdict],
     ) -> None:
+        flags = ("--leader-elect",) if elected else ("--no-leader-elect",)
         loop = Loop()
         failures = 0
         try:
@@ -103,8 +117,9 @@ class Campaign:
                 folder = self.folder / f"job-{number}-{len(verdicts)}"
                 try:
                     with staged(
-                        cluster, self.helm, folder, loop, environment=self.environment
-                    ) as stage:
+                        cluster, self.helm, folder, loop,
+                        flags=flags, environment=self.environment,
+                    ) as stage:  # fmt: skip
                         failures = 0
                         self._runs(stage, ahead, verdicts)
                 except Exception as error:  # noqa: BLE001 (told, and tried anew)

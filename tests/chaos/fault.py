@@ -17,10 +17,12 @@ class Fault:
     Attributes:
         name: What the table calls it.
         exclusive: Whether a run with it needs a control plane of its own.
+        elected: Whether it says nothing where the operator needs no Lease.
     """
 
     name: str
     exclusive: bool = False
+    elected: bool = False
 
     def fits(self, scenario: Scenario) -> bool:
         """Whether it says anything in a scenario."""

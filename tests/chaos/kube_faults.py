@@ -8,8 +8,11 @@ can do wrong is in `plane_faults`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import re
+import signal
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -22,6 +25,7 @@ from tests.chaos.fault import Fault
 from tests.chaos.goal import Goal
 from tests.chaos.kube import KubeAwayError
 from tests.chaos.proxy import Answer, Cut, Exchange, Forward, Meddler
+from together_operator.controller.lease import NAME
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
@@ -300,6 +304,67 @@ class StatusWiped(Fault):
         return (*goals, Goal.of("StoppedRemotely", state="STOPPED"))
 
 
+class LeaseSilent(Meddling):
+    """The Lease cannot be renewed for longer than it lasts."""
+
+    name = "lease-503"
+    elected = True
+    seconds = (5.0, 9.0)
+    stale = False
+
+    def meddler(self, run: Run) -> Meddler:
+        """Answers 503 to whatever is about the Lease."""
+
+        async def meddle(exchange: Exchange, forward: Forward) -> Answer:
+            if "/leases" not in exchange.path:
+                return await forward(exchange)
+            return refusal(503, "ServiceUnavailable", "the server is currently unable to serve")
+
+        return meddle
+
+
+class LeaseTaken(Fault):
+    """Somebody else takes the Lease, and is never heard of again."""
+
+    name = "lease-taken"
+    elected = True
+
+    def arm(self, run: Run) -> None:
+        """Take it after a while."""
+        place = f"/apis/coordination.k8s.io/v1/namespaces/{run.stage.operator.namespace}/leases"
+
+        def take() -> None:
+            run.note("the Lease is taken")
+            spec = {"holderIdentity": "somebody-else", "leaseDurationSeconds": 4}
+            run.kube.ask("PATCH", f"{place}/{NAME}", {"spec": spec})
+
+        run.after(run.chance.uniform(0, 4), take)
+
+
+class Frozen(Fault):
+    """The operator itself stands still for longer than its Lease lasts, and goes on."""
+
+    name = "operator-paused"
+    elected = True
+
+    def arm(self, run: Run) -> None:
+        """Freeze whatever process there is then."""
+
+        def freeze() -> None:
+            life = run.stage.life
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(life.pid, signal.SIGSTOP)
+                run.note(f"{life.name} stands still")
+
+            def go_on() -> None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(life.pid, signal.SIGCONT)
+
+            run.after(run.chance.uniform(3, 8), go_on)
+
+        run.after(run.chance.uniform(0, 3), freeze)
+
+
 def _or_gone(run: Run, when: Callable[[], bool]) -> Callable[[], bool]:
     """The same, or that the resource is gone: what waits for it must not wait for ever."""
 
@@ -320,5 +385,8 @@ KUBE_FAULTS: tuple[Fault, ...] = (
     WatchCut(),
     WatchLate(),
     StatusWiped(),
+    LeaseSilent(),
+    LeaseTaken(),
+    Frozen(),
 )
 """All of them."""

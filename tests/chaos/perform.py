@@ -71,7 +71,8 @@ def _play(run: Run, verdict: Verdict) -> None:
 def _end(run: Run) -> None:
     """The end of the resource, in peace; nothing may be left of it."""
     late = time.monotonic() + run.lateness
-    if run.deleted is None and run.read() is not None:
+    found = run.read()
+    if found is not None and "deletionTimestamp" not in found["metadata"]:
         run.delete()
     run.until("the resource is gone", lambda: run.read() is None)
     # What may still come of what was sent is waited for: it must not, or it must be taken back.

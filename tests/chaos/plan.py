@@ -9,11 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from tests.chaos import boundaries
 from tests.chaos.boundary import Crash, Point
 from tests.chaos.faults import FAULTS
 from tests.chaos.scenarios import SCENARIOS
+
+_ELECTED: Final = 0.3
+"""How many of the runs that are drawn have an operator that needs a Lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Plan:
         fault: What goes wrong around the operator, by name.
         crashes: Where the operator ends, one after the other.
         delays: Seconds until it is started again, after each of them.
+        elected: Whether the operator works only while it holds a Lease.
     """
 
     seed: str
@@ -33,10 +38,12 @@ class Plan:
     fault: str = "none"
     crashes: tuple[Crash, ...] = ()
     delays: tuple[float, ...] = field(default=())
+    elected: bool = False
 
     def __str__(self) -> str:
         crashes = ", ".join(map(str, self.crashes)) or "no crash"
-        return f"{self.seed}: {self.scenario} with {self.fault}, {crashes}"
+        by = "by a Lease" if self.elected else "alone"
+        return f"{self.seed}: {self.scenario} with {self.fault}, {crashes}, {by}"
 
 
 def every_crash() -> list[tuple[str, Crash]]:
@@ -72,7 +79,11 @@ def draw(seed: str) -> Plan:
     scenario = _scenario(chance, number)
     fault = chance.choice(fitting(scenario))
     crashes = _crashes(chance, scenario, chance.choice((0, 1, 2, 2, 3)))
-    return Plan(seed, scenario, fault, crashes, tuple(_delay(chance) for _ in crashes))
+    delays = tuple(_delay(chance) for _ in crashes)
+    kind = FAULTS[fault]
+    # As the chart has it where the control plane is in trouble, elsewhere both ways.
+    elected = kind.elected or kind.exclusive or chance.random() < _ELECTED
+    return Plan(seed, scenario, fault, crashes, delays, elected)
 
 
 def _scenario(chance: random.Random, number: int) -> str:

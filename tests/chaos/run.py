@@ -160,7 +160,7 @@ class Run:
     def delete(self) -> None:
         """Ask for the resource to be deleted."""
         self.note("delete")
-        self.deleted = time.time()
+        self.deleted = self.deleted or time.time()
         self.kube.delete(self.name)
         self.disturbed()
 
@@ -277,16 +277,23 @@ class Run:
             code = self.stage.exit_code(life)
             if code is None:
                 continue
-            if life.ended is None:
+            if life.ended is None and not self._deposed(life):
                 raise NotJudgedError(f"the operator ended by itself, with {code}")
             self._running.remove(life)
             self.stage.bury(life)
+            if life.ended is None:
+                self.note(f"{life.name} has lost the Lease, and is started again")
+                self._again = time.monotonic()
             if life.killed:
                 self._fallen(life)
         if self._again is not None and time.monotonic() >= self._again:
             self._again = None
             self._arm_next()
             self.launch()
+
+    def _deposed(self, life: Life) -> bool:
+        """Whether a process has ended because it leads no more, as it should."""
+        return self.plan.elected and "is lost: " in self.stage.log_since(life.log)
 
     def _fallen(self, life: Life) -> None:
         delay = 0.0
