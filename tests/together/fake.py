@@ -19,6 +19,7 @@ from together_operator.together import (
     Timeouts,
     UpdateEndpoint,
     V1Client,
+    V2Client,
     Wire,
 )
 
@@ -125,13 +126,23 @@ class FakeTogether:
 
     def client(self) -> V1Client:
         """Return a client of this Together that waits for nothing long."""
-        wire = Wire(
-            "http://together.test/v1",
+        return V1Client(self.wire("http://together.test/v1"), Credential(KEY))
+
+    def client_v2(
+        self, base_url: str = "http://together.test/v1", inference: str | None = None
+    ) -> V2Client:
+        """Return a client of its API v2, with another host for inference if one is given."""
+        other = None if inference is None else self.wire(inference)
+        return V2Client(self.wire(base_url), Credential(KEY), other)
+
+    def wire(self, base_url: str) -> Wire:
+        """Return connections to this Together by any base URL."""
+        return Wire(
+            base_url,
             timeouts=Timeouts(connect=1, read=2, change=2, create=2, probe=2),
             backoff=Backoff(attempts=4, first=0.001, budget=1),
             http=httpx.MockTransport(self),
         )
-        return V1Client(wire, Credential(KEY))
 
 
 def together(*script: Answer) -> FakeTogether:

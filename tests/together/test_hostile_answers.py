@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 
 import httpx
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.together.fake import CREATE, ENDPOINT, KEY, STOP, nested, ok, together
-from together_operator.together import results
+from together_operator.together import (
+    CreateDeployment,
+    CreateRoutedEndpoint,
+    ReplicaBoundsV2,
+    UpdateRoutedEndpoint,
+    results,
+)
 
 
 async def test_an_answer_that_quotes_the_key_is_told_without_it() -> None:
@@ -32,7 +38,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from([*ENDPOINT, "data", "avzones", "has_more", "pricing", "error"])
+FIELDS = st.sampled_from(
+    [
+        *(*ENDPOINT, "data", "avzones", "has_more", "pricing", "error", "next_cursor", "project"),
+        *("trafficSplit", "deployments", "autoscaling", "status", "details", "selectors"),
+    ]
+)
 BODIES = (
     st.binary()
     | JSON.map(lambda body: json.dumps(body).encode())
@@ -42,6 +53,8 @@ BODIES = (
 )
 
 
+# How long an example takes says nothing about the client on a busy machine.
+@settings(deadline=None)
 @given(st.sampled_from([200, 204, 400, 403, 404, 409, 422]), BODIES)
 async def test_no_answer_breaks_the_client(status: int, body: bytes) -> None:
     client = together(httpx.Response(status, content=body)).client()
@@ -51,4 +64,32 @@ async def test_no_answer_breaks_the_client(status: int, body: bytes) -> None:
     await client.update_endpoint("endpoint-1", STOP)
     await client.list_hardware("a/b")
     await client.list_availability_zones()
+    await client.probe("x")
+
+
+ORDER = CreateDeployment(
+    name="first",
+    model="projects/p/models/m",
+    config="projects/p/configs/c",
+    autoscaling=ReplicaBoundsV2(min_replicas=1, max_replicas=1),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from([200, 400, 403, 404, 409, 412, 429]), BODIES)
+async def test_no_answer_breaks_the_client_of_v2(status: int, body: bytes) -> None:
+    client = together(httpx.Response(status, content=body)).client_v2()
+    await client.catalogue.whoami()
+    await client.catalogue.search_models("a/b")
+    await client.catalogue.list_configs("p", "projects/p/models/m")
+    await client.catalogue.list_instance_types()
+    await client.list_endpoints("p")
+    await client.get_endpoint("p", "ep_1")
+    await client.create_endpoint("p", CreateRoutedEndpoint(name="x"))
+    await client.update_endpoint("p", "ep_1", UpdateRoutedEndpoint(traffic_split=()))
+    await client.list_deployments("p", "ep_1")
+    await client.create_deployment("p", "ep_1", ORDER)
+    await client.check_deployment("p", "ep_1", ORDER)
+    await client.delete_deployment("p", "ep_1", "dep_1")
+    await client.list_events("p", "ep_1")
     await client.probe("x")

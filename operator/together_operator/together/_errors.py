@@ -6,7 +6,8 @@ follows from an error depends on that meaning, so it is read here, once, from co
 before anybody looks at the number.
 
 Sources: Together's published OpenAPI description, its SDK 1.5.35 and 2.42.0 (whose command line
-matches the same word fragments), its migration guide, and public reports.
+matches the same word fragments) and 3.1.1 (which reads bodies of the gRPC kind), its migration
+guide, and public reports.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ LONGEST_MESSAGE: Final = 400
 """Characters of a remote text that are kept."""
 
 V1_CLOSED_CODE: Final = "endpoints_v1_create_access_disabled"
-NOT_SERVING_CODES: Final = frozenset({"dedicated_endpoint_not_running", "model_not_available"})
+NOT_CONFIGURED_CODE: Final = "endpoint_not_configured"
+"""v2: no deployment that serves is in the traffic split."""
+NOT_SERVING_CODES: Final = frozenset(
+    {
+        "dedicated_endpoint_not_running",
+        "model_not_available",
+        "endpoint_not_ready",
+        NOT_CONFIGURED_CODE,
+    }
+)
 
 _LONGEST_LOOKED_AT: Final = 8192
 
@@ -49,6 +59,10 @@ class Kind(StrEnum):
     NOT_FOUND = "not_found"
     BUSY = "busy"
     """The endpoint is in a state that does not allow the change now."""
+    TAKEN = "taken"
+    """The name belongs to something that exists."""
+    STALE = "stale"
+    """What the change was made for has changed meanwhile: the etag is an old one."""
     NOT_SERVING = "not_serving"
     """The endpoint does not answer inference, though it may be started."""
     INVALID = "invalid"
@@ -106,11 +120,21 @@ def parse_problem(text: str, redact: Redact) -> Problem | None:
         body = nested
     elif not isinstance(body.get("message"), str):
         return None
+    elif isinstance(body.get("details"), list):
+        # Together's own command line shows these, as they say more.
+        told = [one["detail"] for one in body["details"] if _has_detail(one)]
+        body = {**body, "message": told[-1] if told else body["message"]}
     message, code, kind, field = (
         _word(body.get(key), redact) for key in ("message", "code", "type", "param")
     )
     words = message or code or kind
     return None if words is None else Problem(words, code, kind, field)
+
+
+def _has_detail(entry: object) -> bool:
+    return (
+        isinstance(entry, dict) and isinstance(entry.get("detail"), str) and entry["detail"] != ""
+    )
 
 
 def describe(status: int, text: str, redact: Redact) -> str:
@@ -165,11 +189,14 @@ _BUSY_WORDS: Final = re.compile(
     r"\b(is|are|while|still|already|currently) (pending|starting|stopping|draining|updating)\b"
     r"|\bin (progress|transition)\b|\b(in|from) (the )?(state )?(pending|starting|stopping)\b"
 )
+_TAKEN_WORDS: Final = re.compile(r"\balready (exists|taken|in use)\b")
+_STALE_WORDS: Final = re.compile(r"\betag\b|\bprecondition\b")
 _BY_STATUS: Final = {
     401: Kind.UNAUTHORIZED,
     402: Kind.PAYMENT_REQUIRED,
     403: Kind.FORBIDDEN,
     409: Kind.BUSY,
+    412: Kind.STALE,
     429: Kind.RATE_LIMITED,
 }
 _BY_FIELD: Final = {
@@ -203,6 +230,12 @@ def classify(status: int, problem: Problem) -> Kind:
     # Which status a lack of hardware has is not documented, so the words come before the number.
     if status not in {401, 402} and _CAPACITY_WORDS.search(words):
         return Kind.NO_CAPACITY
+    if status == 409:
+        # A name that is quoted may hold any word, so the phrase comes first.
+        if _TAKEN_WORDS.search(words):
+            return Kind.TAKEN
+        if _STALE_WORDS.search(words):
+            return Kind.STALE
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status == 404 and _GONE_WORDS.search(words):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from together_operator.together._credential import Credential
+from together_operator.together._ids import NO_SUCH_ID, are_ids
 from together_operator.together._schema import (
     CreateEndpoint,
     DedicatedEndpoint,
@@ -25,9 +23,6 @@ from together_operator.together.results import (
     Refused,
     Unavailable,
 )
-
-_ID: Final = re.compile(r"[A-Za-z0-9_.:~-]*[A-Za-z0-9_-][A-Za-z0-9_.:~-]*")
-_NO_SUCH_ID: Final = Absent("no endpoint can have this id")
 
 _endpoint = reader(DedicatedEndpoint)
 
@@ -69,8 +64,8 @@ class V1Client:
         Args:
             endpoint_id: Together's id.
         """
-        if not _ID.fullmatch(endpoint_id):
-            return _NO_SUCH_ID
+        if not are_ids(endpoint_id):
+            return NO_SUCH_ID
         return await self._account.read(Call("GET", "/endpoints/{id}", id=endpoint_id), _endpoint)
 
     async def create_endpoint(
@@ -94,8 +89,8 @@ class V1Client:
             endpoint_id: Together's id.
             request: What to change.
         """
-        if not _ID.fullmatch(endpoint_id):
-            return _NO_SUCH_ID
+        if not are_ids(endpoint_id):
+            return NO_SUCH_ID
         call = Call("PATCH", "/endpoints/{id}", id=endpoint_id, json=request.body())
         return await self._account.change(call, _endpoint)
 
@@ -107,8 +102,8 @@ class V1Client:
         Args:
             endpoint_id: Together's id.
         """
-        if not _ID.fullmatch(endpoint_id):
-            return _NO_SUCH_ID
+        if not are_ids(endpoint_id):
+            return NO_SUCH_ID
         return await self._account.change(
             Call("DELETE", "/endpoints/{id}", id=endpoint_id), _nothing
         )

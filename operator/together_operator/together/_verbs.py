@@ -39,7 +39,10 @@ Parse = Callable[[str], T]
 _DEFINITE: Final = frozenset({400, 401, 402, 403, 404, 422, 429})
 """After one of these with an error of Together's own, nothing happened."""
 
-_REFUSALS: Final = (_DEFINITE - {429}) | {405, 409, 410, 413}
+NAMED: Final = _DEFINITE | {409, 412}
+"""The same where names are unique: there, a conflict says that this request made nothing."""
+
+_REFUSALS: Final = (_DEFINITE - {429}) | {405, 409, 410, 412, 413}
 """The same for calls that may be repeated: there, 429 only means later."""
 
 _GONE: Final = frozenset({404, 410})
@@ -101,7 +104,11 @@ class Account:
         return self._judge(call, seen, parse)
 
     async def create(
-        self, call: Call, parse: Parse[T], fence: Fence | None = None
+        self,
+        call: Call,
+        parse: Parse[T],
+        fence: Fence | None = None,
+        definite: frozenset[int] = _DEFINITE,
     ) -> Ok[T] | Refused | Ambiguous | NotSent:
         """Send a POST that costs money: once, on a connection of its own.
 
@@ -109,21 +116,25 @@ class Account:
             call: The request.
             parse: Makes the payload.
             fence: Asked when the first byte is about to leave; `False` keeps the request here.
+            definite: Statuses after which nothing happened.
         """
         seen = await self._wire.send(
             call, self._credential, seconds=self._wire.timeouts.create, fresh=True, fence=fence
         )
-        return self._judge_once(seen, parse)
+        return self._judge_once(seen, parse, definite)
 
-    async def ask(self, call: Call, parse: Parse[T]) -> Ok[T] | Refused | Ambiguous | NotSent:
-        """Send an inference request once.
+    async def ask(
+        self, call: Call, parse: Parse[T], definite: frozenset[int] = _DEFINITE
+    ) -> Ok[T] | Refused | Ambiguous | NotSent:
+        """Send a POST that changes nothing, once: an inference request or a dry run.
 
         Args:
             call: The request.
             parse: Makes the payload.
+            definite: Statuses after which nothing happened.
         """
         seen = await self._send(call, self._wire.timeouts.probe)
-        return self._judge_once(seen, parse)
+        return self._judge_once(seen, parse, definite)
 
     async def _send(
         self, call: Call, seconds: float, fence: Fence | None = None
@@ -151,14 +162,14 @@ class Account:
         return refused
 
     def _judge_once(
-        self, seen: Reply | Failure, parse: Parse[T]
+        self, seen: Reply | Failure, parse: Parse[T], definite: frozenset[int]
     ) -> Ok[T] | Refused | Ambiguous | NotSent:
         if isinstance(seen, Failure):
             return Ambiguous(seen.message) if seen.sent else NotSent(seen.message)
         value = self._value(seen, parse)
         if isinstance(value, Ok):
             return value
-        return self._refusal(seen, _DEFINITE) or Ambiguous(value or self._described(seen))
+        return self._refusal(seen, definite) or Ambiguous(value or self._described(seen))
 
     def _value(self, reply: Reply, parse: Parse[T]) -> Ok[T] | str | None:
         """The payload of a 2xx, or why it cannot be read, or `None` for any other status."""

@@ -11,8 +11,8 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -81,10 +81,12 @@ class Call:
 
     Attributes:
         method: The HTTP verb.
-        route: The route below the base URL, with its placeholders.
-        id: What stands for `{id}` in it.
+        route: The route below the base URL, or below its root, with its placeholders.
+        id: What stands for `{id}` in it: what the call is about.
         params: The query.
         json: The body.
+        within: What stands for the other placeholders.
+        at_root: Whether the route begins at the root that the generations of the API share.
     """
 
     method: str
@@ -92,11 +94,16 @@ class Call:
     id: str = ""
     params: dict[str, str] | None = None
     json: dict[str, Any] | None = None
+    within: Mapping[str, str] = field(default_factory=dict)
+    at_root: bool = False
 
     @property
     def path(self) -> str:
-        """The route with the id in its place, which can only be one segment of it."""
-        return self.route.replace("{id}", quote(self.id, safe=""))
+        """The route with the ids in their places, each of which can only be one segment of it."""
+        path = self.route
+        for name, value in {**self.within, "id": self.id}.items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +194,7 @@ class Wire:
     are taken from the environment. Redirects are never followed: the key goes to the base URL only.
 
     Args:
-        base_url: Together's root with `/v1`.
+        base_url: Together's root with `/v1`; the routes of API v2 are its siblings.
         timeouts: Limits of each kind of request.
         backoff: How often reads are repeated.
         ca_file: Certificates in PEM to trust in addition to the usual ones.
@@ -211,6 +218,7 @@ class Wire:
         http: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.base_url: Final = _checked(base_url)
+        self.root: Final = self.base_url.removesuffix("/v1")
         self.timeouts: Final = timeouts
         self.backoff: Final = backoff
         self.may_change: Final = may_change
@@ -284,7 +292,7 @@ class Wire:
         connect = self.timeouts.connect
         request = client.build_request(
             call.method,
-            self.base_url + call.path,
+            (self.root if call.at_root else self.base_url) + call.path,
             params=call.params,
             json=call.json,
             headers={"Connection": "close"} if fresh else None,

@@ -11,7 +11,15 @@ from together_local.simulator.client import AdminClient
 from together_local.simulator.process import SimulatorProcess
 from together_operator.drivers import V1Driver
 from together_operator.resource.remote import Bounds, Order
-from together_operator.together import Backoff, Credential, Observer, Timeouts, V1Client, Wire
+from together_operator.together import (
+    Backoff,
+    Credential,
+    Observer,
+    Timeouts,
+    V1Client,
+    V2Client,
+    Wire,
+)
 
 KEY_A, KEY_B, DENIED = "not-a-real-key-a", "not-a-real-key-b", "not-a-real-key-denied"
 MODEL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
@@ -27,6 +35,7 @@ ORDER = Order(
 )
 
 MakeDriver = Callable[..., V1Driver]
+MakeWire = Callable[..., Wire]
 
 
 @pytest.fixture(scope="session")
@@ -44,16 +53,15 @@ def admin(simulator: SimulatorProcess) -> Iterator[AdminClient]:
 
 
 @pytest.fixture
-async def make_driver(
+async def make_wire(
     simulator: SimulatorProcess, admin: AdminClient, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[MakeDriver]:
-    """Make drivers; `seconds` limits each request, `observer` hears of each."""
+) -> AsyncIterator[MakeWire]:
+    """Make wires; `seconds` limits each request, `observer` hears of each."""
+    del admin
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     wires: list[Wire] = []
 
-    def make(
-        key: str = KEY_A, *, seconds: float = 20, observer: Observer | None = None
-    ) -> V1Driver:
+    def make(*, seconds: float = 20, observer: Observer | None = None) -> Wire:
         wire = Wire(
             simulator.base_url,
             timeouts=Timeouts(read=seconds, change=seconds, create=seconds, probe=seconds),
@@ -61,7 +69,7 @@ async def make_driver(
             observer=observer,
         )
         wires.append(wire)
-        return V1Driver(V1Client(wire, Credential(key)))
+        return wire
 
     yield make
     for wire in wires:
@@ -69,5 +77,23 @@ async def make_driver(
 
 
 @pytest.fixture
+def make_driver(make_wire: MakeWire) -> MakeDriver:
+    """Make drivers; `seconds` limits each request, `observer` hears of each."""
+
+    def make(
+        key: str = KEY_A, *, seconds: float = 20, observer: Observer | None = None
+    ) -> V1Driver:
+        wire = make_wire(seconds=seconds, observer=observer)
+        return V1Driver(V1Client(wire, Credential(key)))
+
+    return make
+
+
+@pytest.fixture
 def driver(make_driver: MakeDriver) -> V1Driver:
     return make_driver()
+
+
+@pytest.fixture
+def v2(make_wire: MakeWire) -> V2Client:
+    return V2Client(make_wire(), Credential(KEY_A))
