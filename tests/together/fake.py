@@ -15,6 +15,7 @@ from together_operator.together import (
     Backoff,
     CreateEndpoint,
     Credential,
+    Fence,
     ReplicaBounds,
     Timeouts,
     UpdateEndpoint,
@@ -135,12 +136,13 @@ class FakeTogether:
         other = None if inference is None else self.wire(inference)
         return V2Client(self.wire(base_url), Credential(KEY), other)
 
-    def wire(self, base_url: str) -> Wire:
+    def wire(self, base_url: str, may_change: Fence | None = None) -> Wire:
         """Return connections to this Together by any base URL."""
         return Wire(
             base_url,
             timeouts=Timeouts(connect=1, read=2, change=2, create=2, probe=2),
             backoff=Backoff(attempts=4, first=0.001, budget=1),
+            may_change=may_change,
             http=httpx.MockTransport(self),
         )
 

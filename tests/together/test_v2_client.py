@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.together.fake import Answer, FakeTogether, listed, nested, together
+from tests.together.fake import KEY, Answer, FakeTogether, listed, nested, together
 from together_operator.together import (
     CreateDeployment,
     CreateRoutedEndpoint,
+    Credential,
     Kind,
     ReplicaBoundsV2,
     UpdateDeployment,
@@ -177,6 +178,16 @@ async def test_a_change_is_sent_again_only_if_it_did_not_leave(what: str) -> Non
         fake = together(lost)
         assert isinstance(await change(fake.client_v2(), what), results.Unavailable)
         assert len(fake.requests) == 1
+
+
+@CHANGES
+async def test_a_change_is_held_back_where_nothing_may_change(what: str) -> None:
+    fake = together(ok({**ENDPOINT, **DEPLOYMENT}))
+    client = V2Client(
+        fake.wire("http://together.test/v1", may_change=lambda: False), Credential(KEY)
+    )
+    assert isinstance(await change(client, what), results.NotSent)
+    assert fake.requests == []
 
 
 @CHANGES

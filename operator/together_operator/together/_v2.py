@@ -115,7 +115,7 @@ class V2Client:
 
     async def update_endpoint(
         self, project: str, endpoint_id: str, request: UpdateRoutedEndpoint
-    ) -> Ok[RoutedEndpoint] | Refused | Absent | Unavailable:
+    ) -> Ok[RoutedEndpoint] | Refused | Absent | Unavailable | NotSent:
         """`PATCH /v2/projects/{project}/endpoints/{id}`.
 
         Args:
@@ -132,7 +132,7 @@ class V2Client:
 
     async def delete_endpoint(
         self, project: str, endpoint_id: str, etag: str | None = None
-    ) -> Ok[None] | Refused | Absent | Unavailable:
+    ) -> Ok[None] | Refused | Absent | Unavailable | NotSent:
         """`DELETE /v2/projects/{project}/endpoints/{id}`, refused while it has deployments.
 
         Args:
@@ -232,7 +232,7 @@ class V2Client:
 
     async def update_deployment(
         self, project: str, endpoint_id: str, deployment_id: str, request: UpdateDeployment
-    ) -> Ok[Deployment] | Refused | Absent | Unavailable:
+    ) -> Ok[Deployment] | Refused | Absent | Unavailable | NotSent:
         """`PATCH /v2/projects/{project}/endpoints/{endpoint}/deployments/{id}`.
 
         Args:
@@ -248,7 +248,7 @@ class V2Client:
 
     async def delete_deployment(
         self, project: str, endpoint_id: str, deployment_id: str, etag: str | None = None
-    ) -> Ok[None] | Refused | Absent | Unavailable:
+    ) -> Ok[None] | Refused | Absent | Unavailable | NotSent:
         """`DELETE /v2/projects/{project}/endpoints/{endpoint}/deployments/{id}`.
 
         Refused unless it is stopped and out of the traffic split.
