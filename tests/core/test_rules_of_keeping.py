@@ -1,6 +1,6 @@
-"""The rules of creating exactly once, 10 to 16: lost records, extras, deletion, copies.
+"""The rules of creating exactly once, 10 to 16: lost records, extras, the Lease, stopped first.
 
-Rule 14 has its own tests, with those of restored copies.
+Rules 12 and 13 have their own tests, with deletion, and rule 14 with those of restored copies.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ import pytest
 from together_operator.core.steps import (
     Create,
     Delete,
-    Finish,
     Prepare,
     Record,
-    Stop,
     Update,
 )
-from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Order
-from together_operator.resource.spec import DeletionPolicy, State
+from together_operator.resource.spec import State
 
 from .process_model import Process
 from .world import UID, World
@@ -142,122 +139,6 @@ def test_rule_11_an_extra_that_cannot_be_deleted_does_not_stop_anything_else() -
     world.run(600)
     assert not extra.alive
     assert world.mine()[0].display_name.startswith("Another")
-
-
-# -- 12: the deletion ------------------------------------------------------------------------------
-
-
-def test_rule_12_it_is_deleted_until_it_is_gone() -> None:
-    world = serving()
-    world.together.unlist = 20.0
-    world.delete()
-    world.meet(Delete, "nothing")
-    world.meet(Delete, "lost")
-    world.run(600)
-    assert world.gone()
-    assert world.together.living() == []
-
-
-@pytest.mark.parametrize("policy", [DeletionPolicy.STOP, DeletionPolicy.RETAIN])
-def test_rule_12_an_open_attempt_is_settled_under_every_policy(policy: DeletionPolicy) -> None:
-    world = World.with_resource(deletion_policy=policy)
-    world.meet(Create, "late")
-    world.delete()
-    world.run(100)
-    assert not world.gone()
-    world.run(600)
-    assert world.gone()
-    wanted = "STOPPED" if policy is DeletionPolicy.STOP else "STARTED"
-    assert [machine.state for machine in world.mine()] == [wanted]
-
-
-@pytest.mark.parametrize("end", ["STOPPED", "ERROR", "gone"])
-def test_rule_12_stop_is_finished_at_stopped_error_or_gone(end: str) -> None:
-    world = serving()
-    world.edit(deletion_policy=DeletionPolicy.STOP)
-    machine = world.mine()[0]
-    world.delete()
-    if end == "gone":
-        world.together.remove(machine.id, world.now)
-    else:
-        world.meet(Stop, "nothing")
-        machine.state = end
-    world.run(300)
-    assert world.gone()
-    assert world.judge.deletes == []
-
-
-def test_rule_12_suspend_permits_claiming_and_nothing_at_together() -> None:
-    world = World.with_resource()
-    world.meet(Create, "late")
-    world.edit(suspend=True)
-    world.run(600)
-    assert world.status.endpoint_id == "endpoint-1"
-    writes = world.judge.remote_writes
-    world.edit(state=State.STOPPED)
-    world.delete()
-    world.run(3600)
-    assert world.judge.remote_writes == writes
-    assert world.reason() == Reason.DELETION_SUSPENDED
-    world.edit(suspend=False)
-    world.run(600)
-    assert world.gone()
-    assert world.together.living() == []
-
-
-def test_rule_12_what_cannot_be_told_is_named_with_the_way_to_release_it() -> None:
-    world = World.with_resource()
-    world.meet(Create, "nothing")
-    theirs = world.by_hand("somebody else's")
-    world.delete()
-    world.run(600)
-    assert world.reason() == Reason.DELETION_BLOCKED
-    message = world.condition().message
-    assert theirs.id in message
-    assert f"{names.RELEASE} to 'unresolved'" in message
-    world.annotate(names.RELEASE, "unresolved")
-    world.run(60)
-    assert world.gone()
-    assert theirs.alive
-
-
-# -- 13: the tombstone -----------------------------------------------------------------------------
-
-
-def test_rule_13_attempts_that_are_still_open_are_left_to_the_tombstone() -> None:
-    world, _ = two_attempts()
-    (nonce,) = world.operation.open
-    world.delete()
-    finish = world.meet(Finish).decision.step
-    assert isinstance(finish, Finish)
-    assert (finish.nonces, finish.credential) == ((nonce,), "K1")
-    assert world.gone()
-    assert world.cluster.copies == {UID: "K1"}
-
-
-def test_rule_13_without_open_attempts_the_key_copy_goes_as_well() -> None:
-    world = serving()
-    world.delete()
-    finish = world.meet(Finish).decision.step
-    assert isinstance(finish, Finish)
-    assert finish.nonces == ()
-    assert world.cluster.copies == {}
-
-
-def test_rule_13_a_note_of_an_extra_does_not_forget_the_attempt_of_an_earlier_process() -> None:
-    world = World.with_resource()
-    world.judge.bounded = False
-    first = order_of(world)
-    second = order_of(world)
-    third = world.meet(Create, "kill").decision.step
-    assert isinstance(third, Create)
-    world.delete()
-    world.annotate(names.RELEASE, "unresolved")
-    world.together.make(second, "red", world.now)
-    thought = world.meet(Finish, "ok")
-    assert isinstance(thought.decision.step, Finish)
-    assert set(thought.decision.step.nonces) >= {third.nonce}
-    assert first != second
 
 
 # -- 15: the Lease ---------------------------------------------------------------------------------
