@@ -152,6 +152,43 @@ def test_a_waiter_that_is_cancelled_takes_nothing_from_the_others() -> None:
     virtually(scene())
 
 
+def test_who_asks_for_what_a_list_under_way_will_show_waits_for_it() -> None:
+    """They come at different moments, and an older answer would do for none of them."""
+
+    async def scene() -> None:
+        driver = FakeDriver()
+        driver.delay = 5.0
+        one = account(driver)
+        since = steady()
+        waiting = []
+        for _ in range(4):
+            waiting.append(asyncio.create_task(one.list(since)))
+            await asyncio.sleep(1.0)
+        polls = await asyncio.gather(*waiting)
+        assert driver.sent == [since]
+        assert len({id(poll) for poll in polls}) == 1
+
+    virtually(scene())
+
+
+def test_of_those_who_come_during_two_lists_each_gets_the_earliest_that_counts() -> None:
+    async def scene() -> None:
+        driver = FakeDriver()
+        driver.delay = 1.0
+        one = account(driver)
+        waiting = {}
+        for number in range(12):
+            waiting[steady()] = asyncio.create_task(one.list(steady()))
+            await asyncio.sleep(0.25 if number else 0.3)
+        polls = {asked: await task for asked, task in waiting.items()}
+        assert len(driver.sent) <= 5
+        for asked, poll in polls.items():
+            assert isinstance(poll, Poll)
+            assert poll.sent_at == min(sent for sent in driver.sent if sent >= asked)
+
+    virtually(scene())
+
+
 # -- newcomers ---------------------------------------------------------------------------------
 
 
@@ -163,6 +200,63 @@ def test_a_newcomer_is_read_once_however_many_look_at_the_same_time() -> None:
         one = account(driver)
         await asyncio.gather(*(scan(one) for _ in range(20)))
         assert sorted(driver.read) == sorted(driver.endpoints)
+
+    virtually(scene())
+
+
+def test_a_newcomer_that_is_being_read_is_not_read_again_for_who_comes_later() -> None:
+    async def scene() -> None:
+        driver = FakeDriver()
+        for number in range(3):
+            driver.put(f"e{number}")
+        driver.delay = 2.0
+        one = account(driver)
+        since = steady()
+        looks = []
+        for _ in range(5):
+            looks.append(asyncio.create_task(scan(one, since=since)))
+            await asyncio.sleep(0.9)
+        await asyncio.gather(*looks)
+        assert len(driver.sent) == 1
+        assert sorted(driver.read) == ["e0", "e1", "e2"]
+        # And not again later: what a mark says of an endpoint is true for good.
+        await scan(one, since=steady())
+        assert len(driver.sent) == 2
+        assert sorted(driver.read) == ["e0", "e1", "e2"]
+
+    virtually(scene())
+
+
+def test_a_newcomer_of_a_later_list_is_read_while_older_ones_still_are() -> None:
+    async def scene() -> None:
+        driver = FakeDriver()
+        driver.put("e1")
+        driver.delay = 2.0
+        one = account(driver)
+        first = asyncio.create_task(scan(one))
+        await asyncio.sleep(2.5)
+        driver.put("e2", mark("uid-1"))
+        found = await scan(one, since=steady())
+        await first
+        assert [each.id for each in found.ours] == ["e2"]
+        assert sorted(driver.read) == ["e1", "e2"]
+
+    virtually(scene())
+
+
+def test_a_reader_that_is_cancelled_takes_nothing_from_the_others() -> None:
+    async def scene() -> None:
+        driver = FakeDriver()
+        driver.put("e1", mark("uid-1"))
+        driver.delay = 2.0
+        one = account(driver)
+        hasty = asyncio.create_task(scan(one))
+        await asyncio.sleep(2.5)
+        patient = asyncio.create_task(scan(one))
+        await asyncio.sleep(0.1)
+        hasty.cancel()
+        assert [each.id for each in (await patient).ours] == ["e1"]
+        assert driver.read == ["e1"]
 
     virtually(scene())
 
