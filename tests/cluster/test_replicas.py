@@ -57,12 +57,10 @@ def fleet(operator: OperatorProcess, folder: Path, team: Team) -> Iterator[Fleet
     with fleet_of(operator, folder) as fleet:
         try:
             yield fleet
-        except BaseException:
-            fleet.explain()
-            raise
         finally:
             for replica in fleet.all:
                 replica.end()
+            fleet.explain()
             team.abandon()
 
 
@@ -73,6 +71,7 @@ def pair(fleet: Fleet) -> tuple[Replica, Replica]:
     first.start()
     fleet.until_leads(first)
     second.start()
+    second.kept = True
     return first, second
 
 
@@ -263,6 +262,7 @@ def test_both_started_at_once_again_and_again(fleet: Fleet, team: Team) -> None:
             team.delete(f"round-{number - 2}")
         for replica in replicas:
             replica.launch()
+            replica.kept = True
         team.until(f"round-{number}", "Serving", within=120)
         if number >= 1:
             team.until(f"round-{number - 1}", "Serving", within=120)
@@ -271,7 +271,7 @@ def test_both_started_at_once_again_and_again(fleet: Fleet, team: Team) -> None:
         for replica in replicas:
             replica.terminate()
         for replica in replicas:
-            assert replica.ended() == 0
+            replica.ended_well()
     assert len(team.posts()) == ROUNDS
     assert len(team.patches()) == ROUNDS - 1
     assert len(team.requests("DELETE")) == ROUNDS - 2
@@ -343,8 +343,9 @@ def test_an_upgrade_in_the_middle_of_everything(fleet: Fleet, team: Team, before
     team.spec("stopped", state="Stopped")
     team.delete("deleted")
     new.until_ready()
+    new.kept = True
     old.terminate()
-    assert old.ended() == 0
+    old.ended_well()
     fleet.until_leads(new)
     team.spec("scaled", autoscaling={"minReplicas": 3, "maxReplicas": 4})
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.boundary import Side, Tracker
-from tests.chaos.proxy import Answer, Exchange, Forward, Loop, Proxy
+from tests.chaos.proxy import Answer, Door, Exchange, Forward, Loop, Proxy
 from tests.support.operator import OperatorProcess, eventually
 from together_local.cluster.supervision import Supervisor
 
@@ -59,20 +59,24 @@ class Replica:
         name: What it is called here.
         pid: Its process.
         sent: What it has sent, in order.
+        kept: Whether it is started again when it ends, as a kubelet does: on a machine under load
+            a Lease of four seconds may be lost for no other reason.
     """
 
     def __init__(self, name: str, fleet: Fleet, proxy: Proxy) -> None:
         self.name = name
         self.pid = 0
         self.sent: list[Sent] = []
+        self.kept = False
         self.frozen = threading.Event()
+        self._flags: tuple[str, ...] = ()
         self._fleet = fleet
-        self._proxy = proxy
+        self._door = proxy.door()
         self._log = fleet.folder / f"{name}.log"
         self._from = 0
         self._moment: Moment | None = None
         self._lives = 0
-        self._kubeconfig = _proxied(fleet.folder, name, proxy)
+        self._kubeconfig = _proxied(fleet.folder, name, self._door)
         proxy.meddlers = (self._meddle,)
 
     async def _meddle(self, exchange: Exchange, forward: Forward) -> Answer:
@@ -95,6 +99,7 @@ class Replica:
     def launch(self, *flags: str) -> None:
         """Start it, without waiting for anything."""
         self._lives += 1
+        self._flags = flags
         self._from = self._log.stat().st_size if self._log.exists() else 0
         self.frozen.clear()
         process = self._fleet.supervisor.start(
@@ -102,7 +107,7 @@ class Replica:
             [
                 *self._fleet.operator.command(),
                 *("--kubeconfig", str(self._kubeconfig)),
-                *("--base-url", self._proxy.together_url),
+                *("--base-url", self._door.together_url),
                 "--leader-elect",
                 *flags,
             ],
@@ -152,10 +157,21 @@ class Replica:
             os.kill(self.pid, signal.SIGKILL)
         self._fleet.supervisor.stop(self._process)
 
+    def tend(self) -> None:
+        """Start it again if it has ended and is kept."""
+        if self.kept and self.exit_code is not None:
+            self.launch(*self._flags)
+
     def terminate(self) -> None:
         """Tell it to end, without waiting."""
+        self.kept = False
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
+
+    def ended_well(self) -> None:
+        """Wait until it has ended as it was told to, or for want of its Lease."""
+        code = self.ended()
+        assert code == 0 or "is lost: it could not be renewed" in self.log(), self.log()[-4000:]
 
     def ended(self) -> int:
         """Wait until it has ended by itself; its exit code."""
@@ -171,6 +187,7 @@ class Replica:
 
     def end(self) -> None:
         """Have it gone, in whatever state it is."""
+        self.kept = False
         if self.pid and self.exit_code is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGCONT)
@@ -249,6 +266,14 @@ class Fleet:
         self._loop = loop
         self.all: list[Replica] = []
         self._stack = contextlib.ExitStack()
+        self._over = threading.Event()
+        self._kubelet = threading.Thread(target=self._tend, name="kubelet", daemon=True)
+        self._kubelet.start()
+
+    def _tend(self) -> None:
+        while not self._over.wait(0.2):
+            for replica in tuple(self.all):
+                replica.tend()
 
     def replica(self) -> Replica:
         """One more, which does not run yet."""
@@ -285,6 +310,8 @@ class Fleet:
 
     def clear(self) -> None:
         """End every replica, and free the Lease that it may have held."""
+        self._over.set()
+        self._kubelet.join()
         for replica in self.all:
             replica.end()
         self.all.clear()
@@ -300,10 +327,10 @@ class Fleet:
             print(replica.log()[-8000:])
 
 
-def _proxied(folder: Path, name: str, proxy: Proxy) -> Path:
+def _proxied(folder: Path, name: str, door: Door) -> Path:
     """The operator's own identity, by way of a proxy."""
     content = json.loads((folder / "kubeconfig").read_text())
-    content["clusters"][0]["cluster"]["server"] = proxy.kube_url
+    content["clusters"][0]["cluster"]["server"] = door.kube_url
     path = folder / f"kubeconfig.{name}"
     path.touch(mode=0o600)
     path.write_text(json.dumps(content))

@@ -12,7 +12,15 @@ from tests.together.certificates import certificate
 from tests.together.fake import CREATE
 from tests.together.sockets import Server, answers, reply, serve
 from together_operator import __version__
-from together_operator.together import ConfigurationError, Credential, Timeouts, V1Client, Wire
+from together_operator.together import (
+    ConfigurationError,
+    Credential,
+    Timeouts,
+    UpdateEndpoint,
+    V1Client,
+    Wire,
+    results,
+)
 from together_operator.together import _wire as wire_module
 from together_operator.together._wire import Call, Failure, Reply
 
@@ -209,6 +217,45 @@ async def test_the_fence_is_asked_when_the_first_byte_is_about_to_leave() -> Non
         assert isinstance(await create(server.url, fence=lambda: True), Reply)
         assert not isinstance(await create(server.url, fence=lambda: False), Reply)
         assert server.verbs() == ["POST"]
+
+
+async def test_changes_have_a_fence_of_their_own_and_reads_and_creates_pass_it() -> None:
+    order: list[str] = []
+    answer: list[bool] = []
+
+    def may_change() -> bool:
+        order.append("asked")
+        return answer.pop(0) if answer else True
+
+    async with serve(answers(OK)) as server:
+        wire = Wire(server.url, may_change=may_change)
+        client = V1Client(wire, CREDENTIAL)
+        await client.list_endpoints()
+        await client.get_endpoint("endpoint-1")
+        await client.create_endpoint(CREATE)
+        assert order == []
+        before = len(server.requests)
+
+        # Nothing is even begun, or it is held back with the connection standing; never tried again.
+        for answer[:], times in (([False], 1), ([True, False], 2)):
+            for change in (
+                client.update_endpoint("endpoint-1", UpdateEndpoint(state="STOPPED")),
+                client.delete_endpoint("endpoint-1"),
+            ):
+                left = list(answer)
+                seen = await change
+                assert isinstance(seen, results.NotSent), seen
+                assert "held back" in seen.message
+                assert len(order) == times
+                order.clear()
+                answer[:] = left
+        assert len(server.requests) == before
+
+        answer.clear()
+        await client.update_endpoint("endpoint-1", UpdateEndpoint(state="STOPPED"))
+        await client.delete_endpoint("endpoint-1")
+        assert server.verbs()[before:] == ["PATCH", "DELETE"]
+        await wire.aclose()
 
 
 async def test_a_proxy_that_refuses_the_tunnel_never_saw_the_request(
