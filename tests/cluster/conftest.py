@@ -61,7 +61,8 @@ def operator(
     """The operator that the tests of a module share, with a namespace for each of them."""
     module = request.node.path
     tests = [item for item in request.session.items if item.path == module]
-    teams = sum("team" in getattr(item, "fixturenames", ()) for item in tests)
+    wanted = [getattr(item, "fixturenames", ()) for item in tests]
+    teams = sum(("team" in names) + ("neighbour" in names) for names in wanted)
     with running_operator(
         control_plane,
         helm_binary,
@@ -92,3 +93,12 @@ def team(
     mine.together.profile("classic")
     mine.together.assume(**before)
     mine.cleared()
+
+
+@pytest.fixture
+def neighbour(team: Team, _free: list[Team]) -> Iterator[Team]:
+    """Another namespace of the same operator, with a key of the team's own project."""
+    beside = _free.pop()
+    beside.secret(team.key)
+    yield beside
+    beside.cleared()

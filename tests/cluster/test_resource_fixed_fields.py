@@ -110,6 +110,57 @@ def test_wiping_the_status_in_the_same_request_is_no_way_round(
     assert resources.read()["status"]["endpointID"] == "endpoint-0001"
 
 
+TAKING = {"adopt": {"endpointID": "endpoint-0001"}, "apiKeySecretRef": {"name": "together"}}
+OTHER = {"adopt": {"endpointID": "endpoint-0002"}}
+
+
+@pytest.mark.parametrize("status", ATTEMPTED.values(), ids=ATTEMPTED.keys())
+def test_what_has_an_endpoint_of_its_own_takes_none_over(
+    resources: Resources, status: dict[str, Any]
+) -> None:
+    resources.apply(manifest())
+    resources.tell(status)
+    said = resources.patch_refused({"spec": TAKING})
+    assert "spec.adopt: Forbidden: is fixed while an endpoint exists" in said
+    assert "create a second TogetherEndpoint that names it" in said
+
+
+@pytest.mark.parametrize("status", UNTRIED.values(), ids=UNTRIED.keys())
+def test_what_is_taken_over_can_be_corrected_until_it_is(
+    resources: Resources, status: dict[str, Any]
+) -> None:
+    resources.apply(manifest(**TAKING))
+    resources.tell(status)
+    resources.patch({"spec": OTHER})
+    resources.patch({"spec": {"adopt": None}})
+    resources.patch({"spec": OTHER})
+
+
+@pytest.mark.parametrize("change", [OTHER, {"adopt": None}], ids=["another", "removed"])
+@pytest.mark.parametrize(
+    "status",
+    [{"endpointID": "endpoint-0001", "adopted": True}, {"adopted": True}, {**_operation("Done")}],
+    ids=["recorded", "being-replaced", "operation"],
+)
+def test_what_was_taken_over_is_fixed(
+    resources: Resources, status: dict[str, Any], change: dict[str, Any]
+) -> None:
+    resources.apply(manifest(**TAKING))
+    resources.tell(status)
+    said = resources.patch_refused({"spec": change})
+    assert "spec.adopt: Forbidden: is fixed" in said
+    assert "delete this resource with `deletionPolicy` 'Retain'" in said
+    resources.patch({"spec": {"onMissing": "Recreate"}})
+
+
+def test_what_was_replaced_needs_to_be_named_no_longer(resources: Resources) -> None:
+    resources.apply(manifest(**TAKING))
+    resources.tell({"endpointID": "endpoint-0009", "adopted": True})
+    assert "spec.adopt: Forbidden" in resources.patch_refused({"spec": OTHER})
+    resources.patch({"spec": {"adopt": None}})
+    assert "spec.adopt: Forbidden" in resources.patch_refused({"spec": TAKING})
+
+
 @pytest.mark.parametrize("allowed", ["Auto", "V1"])
 def test_api_may_name_what_is_there(resources: Resources, allowed: str) -> None:
     resources.apply(manifest())

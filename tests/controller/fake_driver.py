@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tests.controller.virtual import wall
+from together_operator.drivers.v1 import phase_of
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -54,6 +55,7 @@ class FakeDriver:
     api = Api.V1
     creates_stopped = False
     inference_url = "https://together.test/v1"
+    phase = staticmethod(phase_of)
 
     def __init__(self, prefix: str = "endpoint") -> None:
         self.prefix = prefix

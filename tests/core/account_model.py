@@ -65,6 +65,12 @@ class Account:
                 marker = Marker.parse(answer.display_name)
                 self.traits[endpoint_id] = Trait(marker, answer.model, answer.hardware)
 
+    def relearn(self, endpoint: Endpoint) -> None:
+        """Take in a new name of an endpoint that was read before."""
+        if endpoint.id in self.traits:
+            marker = Marker.parse(endpoint.display_name)
+            self.traits[endpoint.id] = Trait(marker, endpoint.model, endpoint.hardware)
+
     def look(
         self, world: World, step: Look, body: Body, taken: frozenset[str]
     ) -> Scan | Unavailable:

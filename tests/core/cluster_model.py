@@ -52,6 +52,23 @@ class Body:
         """Whether our finalizer is on it."""
         return names.FINALIZER in self.finalizers
 
+    @property
+    def holding(self) -> tuple[str, ...]:
+        """The endpoints that it has on record as its own."""
+        operation = self.status.operation
+        if operation is None or operation.uid != self.uid:
+            return ()
+        known = self.status.endpoint_id
+        return (*operation.removing, *(() if known is None else (known,)))
+
+    @property
+    def wanted(self) -> str | None:
+        """The endpoint that it asks to take over, and has not."""
+        adopt = self.spec.adopt
+        if adopt is None or self.deleting or self.status.adopted or self.holding:
+            return None
+        return adopt.endpoint_id
+
     def desired(self) -> Desired:
         """What it says, status apart."""
         notes = self.annotations

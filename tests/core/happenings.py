@@ -14,7 +14,7 @@ from typing import Any
 from together_operator.core.marker import Marker, owner_tag
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.spec import Autoscaling, DeletionPolicy, State
+from together_operator.resource.spec import Autoscaling, DeletionPolicy, OnMissing, State
 
 from .judge import Violation
 from .together_model import BAD_HARDWARE, Machine
@@ -237,6 +237,8 @@ HAPPENINGS: dict[str, Happening] = {
     "policy stop": _edit(deletion_policy=DeletionPolicy.STOP),
     "policy retain": _edit(deletion_policy=DeletionPolicy.RETAIN),
     "policy delete": _edit(deletion_policy=None),
+    "recreate": _edit(on_missing=OnMissing.RECREATE),
+    "report": _edit(on_missing=OnMissing.REPORT),
     "typo": Happening(lambda world: world.edit(hardware=BAD_HARDWARE), _free),
     "correction": Happening(lambda world: world.edit(hardware=HARDWARE), _free),
     "reconcile": _annotate(names.RECONCILE_REQUESTED_AT),

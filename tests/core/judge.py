@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from together_operator.core.marker import Marker, owner_tag
+from together_operator.core.marker import Marker, cluster_tag, owner_tag
 from together_operator.core.steps import Create, Delete, Start, Stop, Update
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Order
-from together_operator.resource.spec import DeletionPolicy, State
+from together_operator.resource.spec import DeletionPolicy, OnMissing, State
 
+from .account_model import CLUSTER
 from .cluster_model import Body
 
 if TYPE_CHECKING:
     from .process_model import Thought
+    from .together_model import Machine
     from .world import World
 
 
@@ -77,6 +79,17 @@ class Judge:
                 raise Violation("Rule 1: a POST without a record")
         if world.forbidden is not None:
             raise Violation("A POST against the operator's guards")
+        if body.spec.adopt is not None:
+            self._posts_beside(world, body)
+
+    def _posts_beside(self, world: World, body: Body) -> None:
+        """A resource that takes over an endpoint orders one only in the place of what has gone."""
+        adopt = body.spec.adopt
+        if body.spec.on_missing is not OnMissing.RECREATE or not body.status.adopted:
+            raise Violation("A POST for a resource that takes over an endpoint")
+        machine = world.together.machines.get(adopt.endpoint_id if adopt else "")
+        if machine is not None and machine.alive and self.bounded:
+            raise Violation(f"I1: a POST beside {machine.id}, which was taken over")
 
     def changes(self, world: World, thought: Thought, step: Update | Start | Stop | Delete) -> None:
         """A PATCH or DELETE leaves: I3, I8, G3, and suspend."""
@@ -84,7 +97,7 @@ class Judge:
         body = thought.body
         machine = world.together.machines[step.endpoint_id]
         ours = machine.owner == owner_tag(body.uid) or (body.uid, machine.id) in self.granted
-        if not ours:
+        if not ours and not self._taken_over(world, body, machine):
             raise Violation(f"I3: {type(step).__name__} to {machine.id}, which is not ours")
         if body.spec.suspend:
             raise Violation(f"{type(step).__name__} while suspended")
@@ -109,6 +122,21 @@ class Judge:
                     now = machine.bounds
                     if bounds.min > now.min or bounds.max > now.max:
                         raise Violation("A raise without the person's key")
+
+    def _taken_over(self, world: World, body: Body, machine: Machine) -> bool:
+        """Whether a record binds an endpoint to the resource that asked for it, and to no other."""
+        others = [b for b in world.cluster.bodies.values() if b.uid != body.uid]
+        if machine.id not in body.holding or not body.status.adopted:
+            return False
+        if any(machine.id in other.holding for other in others):
+            raise Violation(f"I3: {machine.id} is on record twice")
+        mark = Marker.parse(machine.display_name)
+        if mark is None:
+            return True
+        foreign = mark.cluster != cluster_tag(CLUSTER)
+        if foreign or any(mark.owner == owner_tag(other.uid) for other in others):
+            raise Violation(f"I3: {machine.id} carries the mark {mark}")
+        return True
 
     def _deletes(self, world: World, body: Body, step: Delete) -> None:
         self.deletes.append(step.endpoint_id)
@@ -184,7 +212,12 @@ class Judge:
         left = [
             m
             for m in world.together.living()
-            if (m.owner == tag or (body.uid, m.id) in self.granted) and m.id not in release
+            if (
+                m.owner == tag
+                or (body.uid, m.id) in self.granted
+                or (body.status.adopted and m.id in body.holding and not _elsewhere(m))
+            )
+            and m.id not in release
         ]
         policy = _policy(world, body)
         if policy is DeletionPolicy.STOP:
@@ -193,6 +226,12 @@ class Judge:
             left = []
         if left:
             raise Violation(f"G2: the resource is gone under {policy}, {left[0].id} is left")
+
+
+def _elsewhere(machine: Machine) -> bool:
+    """Whether a resource of another cluster has taken an endpoint over."""
+    mark = Marker.parse(machine.display_name)
+    return mark is not None and mark.cluster != cluster_tag(CLUSTER)
 
 
 def _policy(world: World, body: Body) -> DeletionPolicy:

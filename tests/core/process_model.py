@@ -21,7 +21,7 @@ from together_operator.core.learning import (
     replace_memory,
 )
 from together_operator.core.marker import owner_tag
-from together_operator.core.memory import Memory
+from together_operator.core.memory import Memory, Reservation
 from together_operator.core.observed import Keys, Observed, Poll
 from together_operator.core.report import GRACED, report
 from together_operator.core.steps import (
@@ -40,6 +40,7 @@ from together_operator.core.steps import (
     Probe,
     Publish,
     Record,
+    Reserve,
     Start,
     Stop,
     Update,
@@ -48,9 +49,7 @@ from together_operator.core.steps import (
 )
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import (
-    Unavailable,
-)
+from together_operator.resource.remote import Done, Endpoint, Phase, Unavailable
 from together_operator.resource.spec import Api
 from together_operator.resource.status import Status
 from together_operator.resource.times import parse_time
@@ -58,7 +57,7 @@ from together_operator.resource.times import parse_time
 from .account_model import CLUSTER, Account
 from .cluster_model import Body, Conflict, NotFound
 from .request_model import change, create, probe
-from .together_model import EPOCH
+from .together_model import EPOCH, PHASES
 
 if TYPE_CHECKING:
     from .world import World
@@ -89,6 +88,7 @@ class Entry:
     state: str | None
     moving: bool
     missing: bool
+    removing: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -129,11 +129,13 @@ class Process:
         name: For traces.
         works: What it works on, by uid.
         accounts: What it has seen, by key.
+        reserved: Which resource may take over an endpoint, by endpoint.
     """
 
     name: str
     works: dict[str, Work] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    reserved: dict[str, str] = field(default_factory=dict)
 
     # -- thinking --------------------------------------------------------------------------------
 
@@ -154,6 +156,8 @@ class Process:
         body = work.body or world.cluster.get(uid)
         if body is None or (body.deleting and not body.held):
             del self.works[uid]
+            for other in [b.uid for b in world.cluster.bodies.values() if b.wanted is not None]:
+                self.wake(world, other)
             return None
         case = self._observe(world, body, work.memory)
         work.memory = case.memory
@@ -182,6 +186,8 @@ class Process:
             trouble=account.trouble if account and lasting else None,
             forbidden=world.forbidden,
             rival=world.rival,
+            holder=self._holder(world, body),
+            former_phase=PHASES.get(body.status.state or "", Phase.UNKNOWN),
             markers_lost=world.markers_lost,
             creates_stopped=world.creates_stopped,
             marked=account.marked(body) if account else (),
@@ -259,6 +265,10 @@ class Process:
                 if label == "error":
                     raise Down
                 return body, cluster.definition(world.now)
+            case Reserve():
+                if label == "error":
+                    raise Down
+                return body, self._reserve(world, body, step)
             case Publish():
                 return body, None
             case _:
@@ -289,6 +299,14 @@ class Process:
     # -- Together --------------------------------------------------------------------------------
 
     def _remote(self, world: World, thought: Thought, label: str) -> Outcome:
+        outcome = self._at_together(world, thought, label)
+        step = thought.decision.step
+        seen = outcome.endpoint if isinstance(outcome, Done) else outcome
+        if isinstance(seen, Endpoint) and isinstance(step, Get | Vet | Update | Start | Stop):
+            self.accounts[step.credential].relearn(seen)
+        return outcome
+
+    def _at_together(self, world: World, thought: Thought, label: str) -> Outcome:
         step, together = thought.decision.step, world.together
         if label == "hide":
             together.hiding += 1
@@ -301,7 +319,7 @@ class Process:
                 return self.accounts[key].list(world, since)
             case Look():
                 return self.accounts[step.credential].look(
-                    world, step, thought.body, self._taken(thought.uid)
+                    world, step, thought.body, self._taken(thought.body)
                 )
             case Get(credential=key, endpoint_id=endpoint_id):
                 return together.get(key, endpoint_id)
@@ -316,12 +334,40 @@ class Process:
             case _:
                 raise TypeError(step)
 
-    def _taken(self, uid: str) -> frozenset[str]:
+    def _taken(self, body: Body) -> frozenset[str]:
+        adopt = body.spec.adopt
         return frozenset(
             work.entry.endpoint_id
             for other, work in self.works.items()
-            if other != uid and work.entry is not None and work.entry.endpoint_id is not None
-        )
+            if other != body.uid and work.entry is not None and work.entry.endpoint_id is not None
+        ) | frozenset(() if adopt is None else (adopt.endpoint_id,))
+
+    # -- who has an endpoint that is to be taken over --------------------------------------------
+
+    def _holder(self, world: World, body: Body) -> str | None:
+        """As far as this process remembers."""
+        adopt = body.spec.adopt
+        for uid, work in self.works.items():
+            entry = work.entry
+            if adopt is None or entry is None or uid == body.uid or uid not in world.cluster.bodies:
+                continue
+            if adopt.endpoint_id in (entry.endpoint_id, *entry.removing):
+                return uid
+        return None
+
+    def _reserve(self, world: World, body: Body, step: Reserve) -> Reservation:
+        """As the cluster knows, and one at a time."""
+        holder = None
+        first = world.cluster.get(self.reserved.get(step.endpoint_id, body.uid))
+        if first is not None and first.uid != body.uid and first.wanted == step.endpoint_id:
+            holder = first.uid
+        for other in world.cluster.bodies.values():
+            held = step.endpoint_id in other.holding
+            if other.uid != body.uid and (held or step.owner == owner_tag(other.uid)):
+                holder = other.uid
+        if holder is None:
+            self.reserved[step.endpoint_id] = body.uid
+        return Reservation(step.endpoint_id, step.owner, holder, complete=world.complete)
 
     # -- at rest ---------------------------------------------------------------------------------
 
@@ -354,6 +400,7 @@ class Process:
             body.status.state,
             conditions[ConditionType.RECONCILING].status == "True" or body.deleting,
             ready.reason == Reason.REMOTE_MISSING,
+            operation.removing if operation is not None and ours else (),
         )
         pauses = [] if step.after is None else [step.after]
         if case.observed.keys.trouble is not None:

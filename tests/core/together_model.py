@@ -30,7 +30,7 @@ BAD_HARDWARE = "bad_hardware"
 """Hardware that Together refuses."""
 
 _NEXT = {"PENDING": ("STARTING", 3.0), "STARTING": ("STARTED", 20.0), "STOPPING": ("STOPPED", 10.0)}
-_PHASES = {
+PHASES = {
     "PENDING": Phase.PENDING,
     "STARTING": Phase.STARTING,
     "STARTED": Phase.STARTED,
@@ -38,6 +38,7 @@ _PHASES = {
     "STOPPED": Phase.STOPPED,
     "ERROR": Phase.FAILED,
 }
+"""What the words of its states mean."""
 
 
 @dataclass(slots=True)
@@ -249,7 +250,7 @@ class Together:
                 shown[machine.id] = Summary(
                     machine.id,
                     machine.state,
-                    _PHASES.get(machine.state, Phase.UNKNOWN),
+                    PHASES.get(machine.state, Phase.UNKNOWN),
                     self.date(machine.created),
                 )
         if self.omitting:
@@ -279,7 +280,7 @@ class Together:
             hardware=machine.hardware,
             owner="acme",
             state=machine.state,
-            phase=_PHASES.get(machine.state, Phase.UNKNOWN),
+            phase=PHASES.get(machine.state, Phase.UNKNOWN),
             bounds=machine.bounds,
             ready_replicas=None,
             created_at=self.date(machine.created),

@@ -7,7 +7,7 @@ deterministic and can be cloned, so a test may play scripts to it as well as sea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from together_operator.core.marker import owner_tag
@@ -25,6 +25,7 @@ from together_operator.core.steps import (
     Prepare,
     Probe,
     Record,
+    Reserve,
     Start,
     Step,
     Stop,
@@ -61,6 +62,7 @@ _LABELS: dict[type[Step], tuple[str, ...]] = {
     KeepKey: ("ok", "error", "lost", "kill", "kill-after"),
     FindOwner: ("ok", "error", "kill"),
     FindDefinition: ("ok", "error", "kill"),
+    Reserve: ("ok", "error", "kill"),
     List: ("ok", "down", "omit", "kill"),
     Look: ("ok", "down", "omit", "hide", "kill"),
     Get: ("ok", "down", "hide", "kill"),
@@ -107,6 +109,7 @@ class World:
         rival: Another resource that has the better right to the recorded endpoint.
         markers_lost: Whether names are known not to come back as they were sent.
         creates_stopped: Whether a create leaves the endpoint stopped, as on v2.
+        complete: Whether the operator serves every namespace.
         lag: For how long LISTs do not show what is made now.
         deaf: Whether watch events are lost for the moment.
         frozen: Names of processes that are stopped (SIGSTOP) and take no step.
@@ -123,6 +126,7 @@ class World:
     rival: str | None = None
     markers_lost: bool = False
     creates_stopped: bool = False
+    complete: bool = True
     lag: float = 0.0
     deaf: bool = False
     frozen: set[str] = field(default_factory=set)
@@ -163,6 +167,7 @@ class World:
         self.trace.append(f"{self.now:.0f} {process.name} killed")
         process.works.clear()
         process.accounts.clear()
+        process.reserved.clear()
         for uid in self.cluster.bodies:
             process.wake(self, uid)
 
@@ -313,10 +318,23 @@ class World:
         self.cluster.wipe_status(uid)
         self.wake(uid)
 
-    def by_hand(self, display_name: str) -> Machine:
-        """A person makes an endpoint in the console."""
+    def by_hand(self, display_name: str, **different: Any) -> Machine:
+        """A person makes an endpoint in the console.
+
+        Args:
+            display_name: Its name.
+            different: What of the order is not as the resource would have it.
+        """
         order = Order(MODEL, HARDWARE, Bounds(1, 1), display_name, True, 0, None, None)
+        order = replace(order, **different)
         return self.together.make(order, "red", self.now, by_hand=True)
+
+    def apply(self, name: str, uid: str, **wishes: object) -> None:
+        """Somebody applies another resource."""
+        body = self.cluster.add(name, uid, a_spec(**wishes), self.now)
+        if body.spec.state is State.STARTED and body.spec.adopt is None:
+            self.judge.licences.add(uid)
+        self.wake(uid)
 
     def restore(self, uid: str, *, notes: bool, status: bool) -> None:
         """A backup of the resource is put back under another name, with what it kept."""
@@ -377,6 +395,11 @@ class World:
     def mine(self, uid: str = UID) -> list[Machine]:
         """The living endpoints that were made for a resource."""
         return [m for m in self.together.living() if m.owner == owner_tag(uid)]
+
+    def reason_or_none(self, uid: str = UID) -> str | None:
+        """The one word that a person reads, if there is one yet."""
+        body = self.cluster.get(uid)
+        return self.reason(uid) if body is not None and body.status.conditions else None
 
     def settled(self, uid: str = UID) -> bool:
         """Whether the resource is Ready, Stalled, suspended or gone."""

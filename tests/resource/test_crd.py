@@ -99,6 +99,7 @@ def test_defaults() -> None:
         ".spec.speculativeDecoding": "Auto",
         ".spec.api": "Auto",
         ".spec.apiKeySecretRef.key": "api-key",
+        ".spec.onMissing": "Report",
         ".spec.suspend": False,
         ".status": {"observedGeneration": -1},
     }

@@ -36,7 +36,10 @@ def test_defaults() -> None:
 
 def test_every_field_is_shown_in_an_example() -> None:
     document = yaml.safe_load((EXAMPLES / "all-fields.yaml").read_text(encoding="utf-8"))
-    assert set(document["spec"]) == set(Spec.model_json_schema(by_alias=True)["properties"])
+    taken_over = yaml.safe_load((EXAMPLES / "adopt.yaml").read_text(encoding="utf-8"))
+    # A zone cannot be asked of an endpoint that exists already, so `adopt` has its own example.
+    shown = set(document["spec"]) | {"adopt"} & set(taken_over["spec"])
+    assert shown == set(Spec.model_json_schema(by_alias=True)["properties"])
     spec = Spec.model_validate(document["spec"])
     assert spec.api_key_secret_ref == SecretKeyRef(name="together", key="api-key")
     assert spec.deletion_policy is DeletionPolicy.STOP

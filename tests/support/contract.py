@@ -25,8 +25,8 @@ _AS_IT_WAS = (KEPT, False, False)
 TABLE: dict[str, tuple[tuple[bool | None, bool, bool], ...]] = {
     **dict.fromkeys(
         (
-            "Creating", "Claiming", "Scaling", "Starting", "Stopping", "Renaming", "Updating",
-            "Probing", "WaitingForCapacity",
+            "Creating", "Claiming", "Adopting", "Scaling", "Starting", "Stopping", "Renaming",
+            "Updating", "Probing", "WaitingForCapacity",
         ),
         (_WORKING,),
     ),
@@ -39,8 +39,9 @@ TABLE: dict[str, tuple[tuple[bool | None, bool, bool], ...]] = {
         (
             "StoppedRemotely", "V1Closed", "InvalidModel", "InvalidHardware", "InvalidZone",
             "InvalidRequest", "NotAllowed", "Unsupported", "NameTaken", "EndpointConflict",
-            "CredentialMismatch", "RestoredCopy", "RemoteMissing", "AttemptsExhausted",
-            "InconclusiveScan", "MarkersLost", "EndpointFailed", "ConnectionConflict",
+            "CredentialMismatch", "RestoredCopy", "AdoptionRefused", "RemoteMissing",
+            "AttemptsExhausted", "InconclusiveScan", "MarkersLost", "EndpointFailed",
+            "ConnectionConflict",
         ),
         (_A_PERSON,),
     ),

@@ -150,6 +150,16 @@ class Account:
         if marker is not None and marker.cluster == self.cluster:
             self._marked.setdefault(marker.owner, {})[endpoint.id] = marker.nonce
 
+    def relearn(self, endpoint: Endpoint) -> None:
+        """Take in a new name of an endpoint that was read before, and may bear another mark now.
+
+        Args:
+            endpoint: The endpoint as it was just seen.
+        """
+        if endpoint.id in self.traits:
+            self._forget((endpoint.id,))
+            self._learn(endpoint)
+
     async def look(
         self,
         step: Look,
@@ -307,6 +317,21 @@ class Accounts:
     def get(self, identity: str | None) -> Account | None:
         """The account of a key that is in use."""
         return None if identity is None else self._accounts.get(identity)
+
+    def may_see(self, identity: str | None, ours: Account | None, endpoint_id: str) -> bool:
+        """Whether the key of another resource may see an endpoint, as far as that is known.
+
+        Args:
+            identity: That key.
+            ours: The account of the key that has seen it.
+            endpoint_id: The endpoint.
+        """
+        theirs = self.get(identity)
+        if theirs is None or theirs is ours:
+            return theirs is not None
+        if theirs.poll is None:
+            return not theirs.failures
+        return endpoint_id in theirs.poll.lines
 
     def keep(self, identities: Collection[str]) -> None:
         """Forget the keys that nobody uses any more.

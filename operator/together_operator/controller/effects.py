@@ -17,13 +17,15 @@ from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.leadership import Mandate
+from together_operator.controller.queue import Key
+from together_operator.controller.readable import readable
 from together_operator.controller.released import Released
-from together_operator.controller.roster import Roster
+from together_operator.controller.roster import Entry, Roster
 from together_operator.controller.tombstone import Tombstone
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
 from together_operator.core.marker import cluster_tag, owner_tag
-from together_operator.core.memory import Definition
+from together_operator.core.memory import Definition, Reservation
 from together_operator.core.steps import (
     Consume,
     Create,
@@ -35,6 +37,7 @@ from together_operator.core.steps import (
     List,
     Look,
     Probe,
+    Reserve,
     Start,
     Step,
     Stop,
@@ -44,7 +47,7 @@ from together_operator.core.steps import (
 from together_operator.drivers.driver import Driver
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.remote import Refused, Unavailable
+from together_operator.resource.remote import Done, Endpoint, Refused, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +111,13 @@ class Effects:
         Raises:
             KeyGone: The key of the step is no longer at hand.
         """
+        outcome = await self._at_together(case, step)
+        seen = outcome.endpoint if isinstance(outcome, Done) else outcome
+        if isinstance(seen, Endpoint) and isinstance(step, Get | Vet | Update | Start | Stop):
+            self._account(step.credential).relearn(seen)
+        return outcome
+
+    async def _at_together(self, case: Case, step: Step) -> Outcome:
         match step:
             case List(credential=credential, since=since):
                 return await self._account(credential).list(since)
@@ -142,12 +152,13 @@ class Effects:
         return self._account(credential).driver
 
     async def _look(self, case: Case, step: Look) -> Outcome:
+        adopt = case.desired.spec.adopt
         return await self._account(step.credential).look(
             step,
             cluster=self.cluster,
             model=case.desired.spec.model,
             hardware=case.desired.spec.hardware,
-            taken=self.roster.taken(case.desired.uid),
+            taken=self.roster.taken(case.desired.uid, adopt.endpoint_id if adopt else None),
         )
 
     async def _create(self, case: Case, step: Create) -> Outcome:
@@ -212,6 +223,35 @@ class Effects:
     async def definition(self) -> Definition:
         """Look at the CRD."""
         return await definition.look_up(self.kube, self.clocks.steady())
+
+    async def reserve(self, resource: TogetherEndpoint, step: Reserve) -> Reservation:
+        """Be the one who takes over an endpoint, unless another resource has it.
+
+        Of two that ask at the same time one is told of the other at once, since nothing is waited
+        for in between; then the cluster itself is asked, whose word is the newest.
+        """
+        first = self.roster.reserve(step.endpoint_id, Key(resource.namespace, resource.name))
+        holder = str(first.key) if first is not None else None
+        if holder is None:
+            holder = await self._holder(resource.uid, step)
+        # An operator that serves some namespaces knows of a resource's end if it saw to it.
+        complete = not self.namespaces or self.roster.departed(step.owner)
+        return Reservation(step.endpoint_id, step.owner, holder, complete)
+
+    async def _holder(self, uid: str, step: Reserve) -> str | None:
+        ours = self.accounts.get(step.credential)
+        async for body in self.kube.list_endpoints(self.namespaces):
+            entry = Entry.of(readable(body).resource, None)
+            if entry.uid == uid:
+                continue
+            # A status can be written by whoever may do so: what counts is what its key sees.
+            known = self.roster.get(entry.key)
+            credential = known.credential if known is not None else entry.credential
+            held = step.endpoint_id in (entry.endpoint_id, *entry.removing)
+            held = held and self.accounts.may_see(credential, ours, step.endpoint_id)
+            if held or step.owner == owner_tag(entry.uid):
+                return str(entry.key)
+        return None
 
     async def finish(self, resource: TogetherEndpoint, step: Finish) -> None:
         """Let the resource go: what it leaves first, finalizer next, the key copy last."""

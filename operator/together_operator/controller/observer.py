@@ -25,7 +25,7 @@ from together_operator.drivers.driver import Driver
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Unavailable
+from together_operator.resource.remote import Phase, Unavailable
 from together_operator.resource.spec import Api
 from together_operator.resource.status import cut_word
 from together_operator.resource.times import parse_time
@@ -103,6 +103,9 @@ class Observer:
         account = self.accounts.get(keys.held or keys.user)
         desired = desired_of(resource)
         rival = await self._rival(resource, account)
+        adopt = resource.spec.adopt
+        holder = self._holder(resource.uid, account, adopt.endpoint_id) if adopt else None
+        state = resource.status.state
         observed = Observed(
             cluster=self.cluster,
             api=account.driver.api if account else Api.V1,
@@ -114,6 +117,9 @@ class Observer:
             trouble=_lasting(account),
             forbidden=await self._forbidden(desired, account),
             rival=str(rival.key) if rival else None,
+            holder=str(holder.key) if holder else None,
+            buried=self._buried() if adopt else frozenset(),
+            former_phase=account.driver.phase(state) if account and state else Phase.UNKNOWN,
             markers_lost=self.roster.markers_lost((keys.held, keys.user)),
             creates_stopped=account.driver.creates_stopped if account else False,
             marked=self._marked(resource, account),
@@ -154,9 +160,16 @@ class Observer:
         seeing = [
             rival
             for rival in rivals
-            if _may_see(self.accounts.get(rival.credential), account, endpoint_id)
+            if self.accounts.may_see(rival.credential, account, endpoint_id)
         ]
         return better(resource, seeing, trait)
+
+    def _holder(self, uid: str, account: Account | None, endpoint_id: str) -> Entry | None:
+        """Another resource whose key sees an endpoint, and that has it on record."""
+        for entry in self.roster.others(endpoint_id, uid):
+            if self.accounts.may_see(entry.credential, account, endpoint_id):
+                return entry
+        return None
 
     def _account(self, key: HeldKey) -> Account:
         return self.accounts.add(key.identity, lambda: self.driver(key))
@@ -176,6 +189,16 @@ class Observer:
         found = account.marked(owner_tag(resource.uid))
         return tuple(f for f in found if f.id != resource.status.endpoint_id)
 
+    def _buried(self) -> frozenset[tuple[str, str]]:
+        graves = (copy.tombstone for copy in self.keys.buried())
+        now = self.clocks.wall()
+        return frozenset(
+            (grave.owner, nonce)
+            for grave in graves
+            if grave is not None and grave.expires > now
+            for nonce in grave.nonces
+        )
+
     def _unsynced(self, resource: TogetherEndpoint) -> float:
         for condition in resource.status.conditions:
             if condition.type is ConditionType.SYNCED and condition.status == "False":
@@ -185,15 +208,6 @@ class Observer:
                     return 0.0  # no time that anybody could have written as one
                 return max(0.0, self.clocks.wall() - since)
         return 0.0
-
-
-def _may_see(theirs: Account | None, ours: Account | None, endpoint_id: str) -> bool:
-    """Whether the key of another resource may see an endpoint, as far as that is known."""
-    if theirs is None or theirs is ours:
-        return theirs is not None
-    if theirs.poll is None:
-        return not theirs.failures
-    return endpoint_id in theirs.poll.lines
 
 
 def _lasting(account: Account | None) -> Unavailable | None:

@@ -268,7 +268,8 @@ class Poller:
             if self.roster.owner(grave.owner) is not None:
                 continue  # it is not gone yet, and sees to its own
             for found in account.marked(grave.owner):
-                if found.nonce in grave.nonces:
+                # What a resource has taken over since is nobody's late effect any more.
+                if found.nonce in grave.nonces and found.id not in self.roster.recorded():
                     await self._bury(account, rhythm, found, copy.uid)
 
     async def _bury(self, account: Account, rhythm: _Rhythm, found: Found, uid: str) -> None:

@@ -52,6 +52,7 @@ from together_operator.core.steps import (
     Prepare,
     Publish,
     Record,
+    Reserve,
     Step,
     Wait,
 )
@@ -193,11 +194,13 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._known.pop(key, None)
-        entry = self.roster.remove(key)
+        entry = self.roster.depart(key)
         self.metrics.resource_gone(*key)
-        if entry is not None and entry.endpoint_id is not None:
+        for endpoint_id in () if entry is None else (entry.endpoint_id, entry.wanted):
+            if endpoint_id is None:
+                continue
             # Whoever had to leave the endpoint to this resource need not any more.
-            for rival in self.roster.holders(entry.endpoint_id):
+            for rival in self.roster.holders(endpoint_id) + self.roster.wanting(endpoint_id):
                 self.enqueue(rival.key, "rival")
 
     # -- one step --------------------------------------------------------------------------------
@@ -247,6 +250,8 @@ class Reconciler:
                 return body, await effects.owner_lives(step)
             case FindDefinition():
                 return body, await effects.definition()
+            case Reserve():
+                return body, await effects.reserve(resource, step)
             case Finish():
                 await effects.finish(resource, step)
                 return await effects.kube.get_endpoint(resource.namespace, resource.name), None

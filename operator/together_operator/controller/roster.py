@@ -15,6 +15,9 @@ from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import ConditionType, Reason
 
+_DEPARTED_KEPT = 4096
+"""Of how many resources it is remembered that they are gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -34,6 +37,8 @@ class Entry:
         missing: Whether it is reported that its endpoint no longer exists.
         markers_lost: Whether its endpoint came back without its mark.
         deleting: Whether it is being deleted.
+        removing: Surplus endpoints that it has yet to delete.
+        wanted: The endpoint that it asks to take over, and has not.
     """
 
     key: Key
@@ -49,6 +54,8 @@ class Entry:
     missing: bool
     markers_lost: bool
     deleting: bool
+    removing: tuple[str, ...] = ()
+    wanted: str | None = None
 
     @classmethod
     def of(cls, resource: TogetherEndpoint, credential: str | None) -> Entry:
@@ -83,6 +90,8 @@ class Entry:
             missing=ready is not None and ready.reason == Reason.REMOTE_MISSING,
             markers_lost=bool(operation and operation.markers_lost),
             deleting=resource.deleting,
+            removing=operation.removing if operation is not None and ours else (),
+            wanted=_wanted(resource) if not ours or status.endpoint_id is None else None,
         )
 
 
@@ -94,6 +103,10 @@ class Roster:
         self._by_owner: dict[str, Key] = {}
         self._by_endpoint: dict[str, set[Key]] = {}
         self._by_credential: dict[str, set[Key]] = {}
+        self._by_wish: dict[str, set[Key]] = {}
+        self._reserved: dict[str, Key] = {}
+        self._departed: dict[str, None] = {}
+        self._removing: set[Key] = set()
         self._unmarked: set[Key] = set()
         self._moving: set[Key] = set()
 
@@ -120,6 +133,11 @@ class Roster:
             self._by_credential.setdefault(entry.credential, set()).add(entry.key)
         if entry.endpoint_id is not None:
             self._by_endpoint.setdefault(entry.endpoint_id, set()).add(entry.key)
+            self._reserved.pop(entry.endpoint_id, None)
+        if entry.wanted is not None:
+            self._by_wish.setdefault(entry.wanted, set()).add(entry.key)
+        if entry.removing:
+            self._removing.add(entry.key)
 
     def remove(self, key: Key) -> Entry | None:
         """Forget a resource."""
@@ -128,6 +146,9 @@ class Roster:
             return None
         self._unmarked.discard(key)
         self._moving.discard(key)
+        self._removing.discard(key)
+        if entry.wanted is not None:
+            _discard(self._by_wish, entry.wanted, key)
         if entry.credential is not None:
             _discard(self._by_credential, entry.credential, key)
         tag = owner_tag(entry.uid)
@@ -137,18 +158,75 @@ class Roster:
             _discard(self._by_endpoint, entry.endpoint_id, key)
         return entry
 
+    def depart(self, key: Key) -> Entry | None:
+        """Forget a resource that is gone for good, but not that it is.
+
+        Args:
+            key: The resource.
+        """
+        entry = self.remove(key)
+        if entry is not None:
+            self._departed[owner_tag(entry.uid)] = None
+            if len(self._departed) > _DEPARTED_KEPT:
+                del self._departed[next(iter(self._departed))]
+        return entry
+
+    def departed(self, tag: str | None) -> bool:
+        """Whether the resource that the owner part of a mark names was seen to go."""
+        return tag in self._departed
+
     def owner(self, tag: str) -> Entry | None:
         """The living resource that the owner part of a mark names."""
         key = self._by_owner.get(tag)
         return None if key is None else self._by_key[key]
 
-    def taken(self, uid: str) -> Collection[str]:
-        """The endpoints that other resources have on record, as they are at any time."""
-        return _Taken(self, uid)
+    def taken(self, uid: str, named: str | None = None) -> Collection[str]:
+        """The endpoints that are no attempt's work, as they are at any time.
+
+        Args:
+            uid: The resource that asks; what others have on record is theirs.
+            named: The endpoint that it asks to take over.
+        """
+        return _Taken(self, uid, named)
 
     def holders(self, endpoint_id: str) -> list[Entry]:
         """The resources that have an endpoint on record."""
         return [self._by_key[key] for key in self._by_endpoint.get(endpoint_id, ())]
+
+    def others(self, endpoint_id: str, uid: str) -> list[Entry]:
+        """The other resources that have an endpoint on record, or have yet to delete it.
+
+        Args:
+            endpoint_id: The endpoint.
+            uid: The resource that asks.
+        """
+        others = [entry for entry in self.holders(endpoint_id) if entry.uid != uid]
+        removing = (self._by_key[key] for key in self._removing)
+        others += [e for e in removing if endpoint_id in e.removing and e.uid != uid]
+        return sorted(others, key=lambda entry: entry.key)
+
+    def wanting(self, endpoint_id: str) -> list[Entry]:
+        """The resources that ask to take over an endpoint."""
+        return [self._by_key[key] for key in self._by_wish.get(endpoint_id, ())]
+
+    def reserve(self, endpoint_id: str, key: Key) -> Entry | None:
+        """Be the only resource that may take over an endpoint, or learn which one is.
+
+        Between the question and the record a lot is waited for, and two that ask at once would
+        both be told that nobody has it.
+
+        Args:
+            endpoint_id: The endpoint.
+            key: The resource that asks.
+
+        Returns:
+            The other resource that was first to ask, if there is one.
+        """
+        first = self._by_key.get(self._reserved.get(endpoint_id, key))
+        if first is not None and first.key != key and first.wanted == endpoint_id:
+            return first
+        self._reserved[endpoint_id] = key
+        return None
 
     def rivals(self, resource: TogetherEndpoint, endpoint_id: str) -> list[Entry]:
         """The other resources that have an endpoint on record.
@@ -190,10 +268,12 @@ class _Taken(Collection[str]):
 
     roster: Roster
     uid: str
+    named: str | None
 
     def __contains__(self, endpoint_id: object) -> bool:
-        return isinstance(endpoint_id, str) and any(
-            entry.uid != self.uid for entry in self.roster.holders(endpoint_id)
+        return isinstance(endpoint_id, str) and (
+            endpoint_id == self.named
+            or any(entry.uid != self.uid for entry in self.roster.holders(endpoint_id))
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -208,6 +288,13 @@ def _discard(index: dict[str, set[Key]], name: str, key: Key) -> None:
     keys.discard(key)
     if not keys:
         del index[name]
+
+
+def _wanted(resource: TogetherEndpoint) -> str | None:
+    adopt = resource.spec.adopt
+    if adopt is None or resource.status.adopted or resource.deleting:
+        return None
+    return adopt.endpoint_id
 
 
 def better(

@@ -25,6 +25,7 @@ from together_operator.core.steps import (
 from together_operator.core.uprooting import uprooted
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Ambiguous, Change, Done, Endpoint, NotSent
+from together_operator.resource.status import Operation, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,13 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
             return Story("KeyChanged", "The new key is in use")
         case Publish(), True:
             return Story("ConnectionPublished", "The ConfigMap for applications is up to date")
+        case Record(status=Status(endpoint_id=None, operation=Operation(replaces=str(former)))), _:
+            if case.record.endpoint_id is None:
+                return None  # the same attempt, once more
+            message = f"{former} no longer exists; ordering another one, as spec.onMissing says"
+            return Story("EndpointRecreated", message, True)
+        case Record(), _ if decision.situation.reason is Reason.ADOPTING:
+            return Story("EndpointAdopted", decision.situation.message)
         case Record(status=status), _ if decision.situation.reason is Reason.CLAIMING:
             warning = status.operation is not None and bool(status.operation.removing)
             return Story("EndpointClaimed", decision.situation.message, warning)
@@ -121,7 +129,8 @@ def of_change(case: Case, decision: Decision) -> Story | None:
         decision: What was decided, and so is told now.
     """
     situation = decision.situation
-    if isinstance(decision.step, Record) and situation.reason is Reason.CLAIMING:
+    told = (Reason.CLAIMING, Reason.ADOPTING)
+    if isinstance(decision.step, Record) and situation.reason in told:
         return None
     ready = case.condition(ConditionType.READY)
     before = ready.reason if ready is not None else None

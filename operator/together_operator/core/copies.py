@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from together_operator.core.case import Case
+from together_operator.core.marker import Marker
 from together_operator.core.settling import look
 from together_operator.core.steps import Decision, FindOwner, KeepKey, Prepare, Record
 from together_operator.resource import names
@@ -100,12 +101,16 @@ def _adopt(case: Case, former: str) -> Decision:
             )
         endpoint_id, nonce = scan.ours[0].id, scan.ours[0].nonce
     poll = case.observed.poll
+    # The former resource's mark is still on it, by which nobody else has taken it over.
+    home = carried.cluster if carried and carried.uid == former else case.observed.cluster
+    named = case.desired.spec.adopt
     operation = Operation(
         phase=OperationPhase.DONE,
         uid=case.desired.uid,
         cluster=case.observed.cluster,
         credential=user,
         nonce=nonce,
+        former_marker=str(Marker.of(home, former, nonce)),
         date=format_time(poll.date if poll is not None else case.desired.created_at),
     )
     # Whether a restart was asked for before or after the backup is not known: do not start.
@@ -115,7 +120,8 @@ def _adopt(case: Case, former: str) -> Decision:
             "operation": operation,
             "endpoint_id": endpoint_id,
             "api": case.observed.api,
-            "adopted": case.status.adopted if carried else None,
+            "adopted": (case.status.adopted if carried else None)
+            or (True if named is not None else None),
             "last_handled_restart_at": restart,
         }
     )

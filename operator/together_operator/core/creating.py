@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from together_operator.core.adopting import adopt, recognise, wanted
 from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.marker import Marker
-from together_operator.core.objecting import objection
+from together_operator.core.objecting import objection, unsupported
+from together_operator.core.replacing import not_replaced, returned, still_gone
 from together_operator.core.scan import horizon
 from together_operator.core.settling import Settled, look, other_key, said_none, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Done, Endpoint, Order, Refused
-from together_operator.resource.spec import Api, State
+from together_operator.resource.spec import State
 from together_operator.resource.status import (
     Applied,
     Operation,
@@ -81,9 +83,12 @@ def create(case: Case) -> Decision:
         case: The resource, without a recorded endpoint.
     """
     operation, unresolved = case.operation, case.unresolved
+    known = recognise(case) or returned(case)
+    if known is not None:
+        return known
     if unresolved is None:
         if operation is None:
-            return _attempt(case)
+            return attempt(case)
         if operation.open and said_none(case, operation.open):
             return nothing_made(case)
         return _after_refusal(case, operation)
@@ -97,8 +102,8 @@ def create(case: Case) -> Decision:
     if verdict.chosen:
         return nothing_made(case)
     if operation is None:
-        return _attempt(case)
-    return _next_attempt(case, operation)
+        return attempt(case)
+    return _nextattempt(case, operation)
 
 
 def claim(case: Case, verdict: Settled) -> Decision:
@@ -128,6 +133,8 @@ def claim(case: Case, verdict: Settled) -> Decision:
     status = case.record.model_copy(
         update={"operation": done, "endpoint_id": first.id, "api": case.observed.api}
     )
+    if case.desired.spec.adopt is not None:
+        status = status.model_copy(update={"adopted": True})
     if case.operation is None:
         # Whether a restart was asked for before the record was lost is not known: do not start.
         wish = case.desired.restart_requested_at
@@ -180,8 +187,10 @@ def _made(case: Case, operation: Operation, order: Order, endpoint: Endpoint) ->
     )
 
 
-def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decision:
+def attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decision:
     """Everything that has to be true before a POST, one step at a time (rule 1).
+
+    All ways to a POST lead through here, so this is where an adopting resource turns off.
 
     Args:
         case: The resource.
@@ -190,17 +199,17 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
     """
     desired, observed = case.desired, case.observed
     user = observed.keys.user
+    adoptable = wanted(case)
+    if adoptable is not None:
+        return adopt(case, adoptable)
     if desired.spec.suspend:
         return case.wait(
             Reason.SUSPENDED,
             "Nothing is created while spec.suspend is true",
         )
-    if desired.spec.api not in (Api.AUTO, observed.api):
-        return case.wait(
-            Reason.UNSUPPORTED,
-            f"spec.api is {desired.spec.api.value}, for which this version of the operator has no"
-            f" driver; nothing was ordered. Set spec.api to {observed.api.value} or Auto",
-        )
+    refused = unsupported(case) or not_replaced(case) or still_gone(case)
+    if refused is not None:
+        return refused
     if user is None:
         trouble = case.key_trouble
         reason = trouble.reason if trouble else Reason.SECRET_MISSING
@@ -227,8 +236,10 @@ def _attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decis
     operation = _operation(case, observed.nonce).model_copy(
         update={"attempts": counted, "open": open_}
     )
-    if open_ and case.operation is not None:
-        operation = operation.model_copy(update={"date": case.operation.date})
+    if case.operation is not None:
+        operation = operation.model_copy(update={"replaces": case.operation.replaces})
+        if open_:
+            operation = operation.model_copy(update={"date": case.operation.date})
     return _ordering(case, Record(case.record.model_copy(update={"operation": operation})))
 
 
@@ -269,8 +280,9 @@ def _send(case: Case, operation: Operation) -> Decision:
     keys, forbidden = case.observed.keys, case.observed.forbidden
     fresh = fence is not None and case.now - fence.began <= case.timing.fence
     allowed = not case.desired.spec.suspend and forbidden is None
+    allowed = allowed and wanted(case) is None and not_replaced(case) is None
     if not (fresh and allowed and keys.user == keys.held == operation.credential):
-        return _attempt(case, operation.open, operation.attempts)
+        return attempt(case, operation.open, operation.attempts)
     paused = case.paused(operation.credential)
     if paused is not None:
         return paused
@@ -309,7 +321,7 @@ def nothing_made(case: Case, why: str = SAID_SO) -> Decision:
     )
 
 
-def _next_attempt(case: Case, operation: Operation) -> Decision:
+def _nextattempt(case: Case, operation: Operation) -> Decision:
     """After an attempt that made nothing (rule 9)."""
     if case.observed.markers_lost:
         return _still_claiming(
@@ -330,7 +342,7 @@ def _next_attempt(case: Case, operation: Operation) -> Decision:
             " be seen. Look at the account and at Together's status, then set the annotation"
             f" {names.CLAIM} to an endpoint's id, or to 'none' to try again",
         )
-    return _attempt(case, (*operation.open, operation.nonce), counted)
+    return attempt(case, (*operation.open, operation.nonce), counted)
 
 
 def _still_claiming(case: Case, operation: Operation, reason: Reason, message: str) -> Decision:
@@ -347,15 +359,15 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     refusal = operation.refusal
     again = (operation.open, operation.attempts)
     if refusal is None or refusal.generation != case.desired.generation or case.asked_again:
-        return _attempt(case, *again)
+        return attempt(case, *again)
     if refusal.reason not in set(Reason):
         # Of another version of the operator; its answer in this version's words is worth a try.
-        return _attempt(case, *again)
+        return attempt(case, *again)
     reason = Reason(refusal.reason)
     if reason not in PASSING:
         return case.wait(reason, refusal.message)
     if reason in KEY_REFUSALS and case.observed.keys.user not in (None, operation.credential):
-        return _attempt(case, *again)
+        return attempt(case, *again)
     rejection = case.memory.rejection("create")
     at, count, asked = case.memory.born, 1, None
     if rejection is not None:
@@ -363,5 +375,5 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
         asked = rejection.what.retry_after if isinstance(rejection.what, Refused) else None
     due = at + case.backoff(count, asked)
     if case.now >= due:
-        return _attempt(case, *again)
+        return attempt(case, *again)
     return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from together_operator.core.adopting import disowned, recognise
 from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.creating import claim
@@ -184,6 +185,9 @@ def _settle(case: Case) -> Decision | None:
         return None
     if unresolved is None and case.record.endpoint_id is not None:
         return _settle_open(case, subjects)
+    recognised = recognise(case)
+    if recognised is not None:
+        return _telling(case, recognised)
     verdict = settle(case, subjects)
     if isinstance(verdict, Decision):
         return _telling(case, verdict)
@@ -211,6 +215,14 @@ def _carry_out(case: Case, policy: DeletionPolicy) -> Decision | None:
         return None
     if _released(case, endpoint_id) or case.observed.rival is not None:
         return None
+    if case.record.adopted and not case.missing(endpoint_id):
+        # Another cluster may have taken it over since: its mark is looked for before all else.
+        endpoint, began_at = case.endpoint, case.memory.ending or case.now
+        if endpoint is None or case.memory.details_at < began_at:
+            message = f"Looking whose {endpoint_id} is"
+            return _telling(case, details(case, endpoint_id, Reason.DELETING, message))
+        if disowned(case, endpoint) is not None:
+            return None
     if policy is DeletionPolicy.DELETE:
         decision = remove(case, endpoint_id, Reason.DELETING)
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from together_operator.core.adopting import wanted
 from together_operator.core.case import Case, lost
 from together_operator.core.memory import (
     Absence,
@@ -17,6 +18,7 @@ from together_operator.core.memory import (
     Fence,
     Glance,
     Memory,
+    Reservation,
     Seen,
     Trouble,
     Vetting,
@@ -34,6 +36,7 @@ from together_operator.core.steps import (
     Prepare,
     Probe,
     Record,
+    Reserve,
     Start,
     Step,
     Stop,
@@ -78,6 +81,7 @@ Outcome = (
     | Scan
     | Poll
     | Definition
+    | Reservation
     | bool
     | str
     | None
@@ -168,9 +172,13 @@ def replace_memory(case: Case, memory: Memory) -> Case:
 def _tracked(case: Case) -> list[str]:
     """The endpoints whose presence matters."""
     tracked = list(case.operation.removing) if case.operation else []
-    if case.record.endpoint_id is not None:
-        tracked.append(case.record.endpoint_id)
-    return tracked
+    pictured = _pictured(case)
+    return tracked if pictured is None else [*tracked, pictured]
+
+
+def _pictured(case: Case) -> str | None:
+    """The endpoint whose whole picture is kept: the recorded one, or the one to be taken over."""
+    return case.record.endpoint_id or wanted(case)
 
 
 def _absences(case: Case, memory: Memory) -> Iterable[Absence]:
@@ -244,9 +252,9 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             return _scanned(_answered(memory, credential), case, outcome)
         case Get(credential=credential, endpoint_id=endpoint_id):
             return _read(_answered(memory, credential), case, endpoint_id, outcome, now)
-        case Vet(credential=credential):
+        case Vet(credential=credential, endpoint_id=endpoint_id):
             assert isinstance(outcome, Endpoint | Absent)  # noqa: S101
-            vetting = Vetting(credential, outcome, now)
+            vetting = Vetting(credential, endpoint_id, outcome, now)
             return replace(_answered(memory, credential), vetting=vetting)
         case Probe():
             answered = isinstance(outcome, Done)
@@ -255,6 +263,8 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             return replace(memory, owner_lives=(uid, bool(outcome)))
         case FindDefinition() if isinstance(outcome, Definition):
             return replace(memory, definition=outcome)
+        case Reserve() if isinstance(outcome, Reservation):
+            return replace(memory, reservation=replace(outcome, at=now))
         case Prepare() if isinstance(outcome, str):
             return replace(memory, prepared=outcome)
         case Record():
@@ -315,7 +325,7 @@ def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: f
         memory = replace(
             memory, absences=tuple(a for a in memory.absences if a.endpoint_id != endpoint_id)
         )
-        if endpoint_id != case.record.endpoint_id:
+        if endpoint_id != _pictured(case):
             return memory
         return replace(
             memory,
@@ -380,4 +390,6 @@ def _written(
     memory = accepted(memory, verb, subject, now)
     if outcome.endpoint is not None and outcome.endpoint.id == case.record.endpoint_id:
         memory = replace(memory, seen=Seen(outcome.endpoint, now), details_at=now)
+    if case.record.adopted and isinstance(step, Update) and step.change.display_name is not None:
+        memory = replace(memory, marked_at=now)
     return acknowledged(memory, step)

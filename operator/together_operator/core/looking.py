@@ -31,3 +31,23 @@ def details(case: Case, endpoint_id: str, reason: Reason, message: str) -> Decis
     if case.now >= due:
         return case.read(Get(credential, endpoint_id), reason, message)
     return case.as_before(due - case.now)
+
+
+def absence(case: Case, endpoint_id: str, reason: Reason, message: str) -> Decision:
+    """One step towards knowing whether an endpoint that is not listed is gone (I5).
+
+    Args:
+        case: The resource; its newest LIST does not show the endpoint, and it is not known gone.
+        endpoint_id: The endpoint.
+        reason: The one word meanwhile.
+        message: What is being done.
+    """
+    seen = case.memory.absence(endpoint_id)
+    assert seen is not None  # noqa: S101
+    credential = case.credential or ""
+    if seen.not_found is None:
+        return case.read(Get(credential, endpoint_id), reason, message)
+    due = seen.first + case.timing.lag
+    if case.now >= due:
+        return case.read(List(credential, due), reason, message)
+    return case.as_before(due - case.now)

@@ -62,11 +62,15 @@ class Marker:
         match = _SUFFIX.search(display_name)
         return cls(*match.groups()) if match else None
 
+    def __str__(self) -> str:
+        """The mark as it is read in a name."""
+        return f"tep-{self.cluster}-{self.owner}-{self.nonce}"
+
     def write(self, human: str) -> str:
         """Append the marker, cutting the human part and never the marker.
 
         Args:
             human: What a person wants to read.
         """
-        suffix = f" tep-{self.cluster}-{self.owner}-{self.nonce}"
+        suffix = f" {self}"
         return human[: NAME_LIMIT - len(suffix)].rstrip() + suffix

@@ -140,10 +140,31 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """Who else has an endpoint that is to be taken over.
+
+    Attributes:
+        endpoint_id: The endpoint.
+        owner: The owner part of the mark that was asked about, if one was.
+        holder: The resource that has it or was first to ask, as `namespace/name`; `None` if it is
+            this resource's to take.
+        complete: Whether every resource of the cluster was looked at.
+        at: When.
+    """
+
+    endpoint_id: str
+    owner: str | None
+    holder: str | None
+    complete: bool
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Vetting:
     """What a new key could see of the recorded endpoint."""
 
     credential: str
+    endpoint_id: str
     verdict: Endpoint | Absent | Unavailable
     at: float
 
@@ -188,6 +209,8 @@ class Memory:
         rejections: Writes that were not carried out, the latest of each verb and subject.
         writes: Writes that were accepted, the latest of each verb and subject.
         vetting: What a new key could see.
+        reservation: Who else has the endpoint that is to be taken over.
+        marked_at: When Together acknowledged our mark on an endpoint that was taken over.
         owner_lives: Whether the uid that the annotation names lives, once looked up.
         definition: What was seen of the CRD since the resource is being deleted.
         queued_since: When the endpoint was first seen pending.
@@ -215,6 +238,8 @@ class Memory:
     rejections: tuple[Rejection, ...] = field(default=())
     writes: tuple[Sent, ...] = field(default=())
     vetting: Vetting | None = None
+    reservation: Reservation | None = None
+    marked_at: float | None = None
     owner_lives: tuple[str, bool] | None = None
     definition: Definition | None = None
     queued_since: float | None = None

@@ -6,6 +6,7 @@ from together_operator.core.case import Case
 from together_operator.core.steps import Decision
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Unavailable
+from together_operator.resource.spec import Api
 
 
 def objection(case: Case) -> Decision | None:
@@ -25,3 +26,19 @@ def objection(case: Case) -> Decision | None:
         message = f"The price is not known, which this operator limits: {forbidden.message}"
         return case.wait(forbidden.reason, message, after, cause=forbidden.reason)
     return case.wait(Reason.NOT_ALLOWED, forbidden)
+
+
+def unsupported(case: Case) -> Decision | None:
+    """Why the generation of the API that is there cannot carry the resource, if it cannot.
+
+    Args:
+        case: The resource.
+    """
+    wished, there = case.desired.spec.api, case.observed.api
+    if wished in (Api.AUTO, there):
+        return None
+    return case.wait(
+        Reason.UNSUPPORTED,
+        f"spec.api is {wished.value}, for which this version of the operator has no driver;"
+        f" nothing was ordered. Set spec.api to {there.value} or Auto",
+    )

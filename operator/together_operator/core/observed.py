@@ -9,7 +9,7 @@ from enum import StrEnum
 from together_operator.core.memory import Memory
 from together_operator.core.scan import Found
 from together_operator.core.timing import Timing
-from together_operator.resource.remote import Summary, Unavailable
+from together_operator.resource.remote import Phase, Summary, Unavailable
 from together_operator.resource.spec import Api
 
 
@@ -70,6 +70,10 @@ class Observed:
         trouble: What is wrong with the credential, after several failed polls.
         forbidden: Why the operator's guards do not allow the resource, or cannot tell, if so.
         rival: Another resource that owns the recorded endpoint, as `namespace/name`.
+        holder: Another resource that has the endpoint of `spec.adopt`, as `namespace/name`.
+        buried: Marks (owner and nonce) whose endpoints are deleted wherever they show up, because
+            their resource is gone.
+        former_phase: What the state word in the status means.
         markers_lost: Whether display names of this credential do not come back intact.
         creates_stopped: Whether a create leaves the endpoint stopped (a trait of the driver).
         stop_is_final: Whether a stopped endpoint may not be startable again.
@@ -89,6 +93,9 @@ class Observed:
     trouble: Unavailable | None = None
     forbidden: str | Unavailable | None = None
     rival: str | None = None
+    holder: str | None = None
+    buried: frozenset[tuple[str, str]] = frozenset()
+    former_phase: Phase = Phase.UNKNOWN
     markers_lost: bool = False
     creates_stopped: bool = False
     stop_is_final: bool = True

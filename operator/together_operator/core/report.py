@@ -54,6 +54,7 @@ _AS_BEFORE = Row(ready=_KEEP, reconciling=False, stalled=False)
 ROWS: dict[Reason, Row] = {
     Reason.CREATING: _AT_WORK,
     Reason.CLAIMING: _AT_WORK,
+    Reason.ADOPTING: _AT_WORK,
     Reason.SCALING: _AT_WORK,
     Reason.STARTING: _AT_WORK,
     Reason.STOPPING: _AT_WORK,
@@ -82,6 +83,7 @@ ROWS: dict[Reason, Row] = {
     Reason.ENDPOINT_CONFLICT: _A_PERSON,
     Reason.CREDENTIAL_MISMATCH: _A_PERSON,
     Reason.RESTORED_COPY: _A_PERSON,
+    Reason.ADOPTION_REFUSED: _A_PERSON,
     Reason.REMOTE_MISSING: _A_PERSON,
     Reason.ATTEMPTS_EXHAUSTED: _A_PERSON,
     Reason.INCONCLUSIVE_SCAN: _A_PERSON,
@@ -262,6 +264,8 @@ def _available(case: Case, situation: Situation) -> bool | None:
     if situation.reason in _BROKEN:
         return False
     if known is not None and case.desired.deleting and case.missing(known):
+        return False
+    if known is not None and case.gone(known):
         return False
     if situation.cause is not None and case.record.endpoint_id is not None:
         # A missing Secret does not blind the copy of its key: what is seen not to run is not kept.

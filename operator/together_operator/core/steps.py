@@ -91,6 +91,21 @@ class FindDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve:
+    """Make sure that nobody else in the cluster has, or is just taking over, an endpoint.
+
+    Attributes:
+        credential: The identity of the key that shows it.
+        endpoint_id: The endpoint.
+        owner: The owner part of the mark that it carries, if that names another resource.
+    """
+
+    credential: str
+    endpoint_id: str
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeepKey:
     """Copy the person's key into the operator's namespace."""
 
@@ -192,6 +207,7 @@ Step = (
     | Probe
     | FindOwner
     | FindDefinition
+    | Reserve
     | KeepKey
     | Prepare
     | Consume

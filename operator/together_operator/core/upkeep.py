@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from together_operator.core.adopting import fresh, unmarked, yielded
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.creating import nothing_made
-from together_operator.core.looking import details
+from together_operator.core.looking import absence, details
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.observed import Link
+from together_operator.core.recreating import missed
 from together_operator.core.removing import newly_proven
 from together_operator.core.resting import rest, standing_refusal
 from together_operator.core.settling import Settled, said_none, settle
 from together_operator.core.steps import (
     Decision,
-    Get,
     KeepKey,
     List,
     Publish,
@@ -72,7 +73,11 @@ def _until_drift(case: Case, decision: Decision) -> Decision:
     step = decision.step
     if not isinstance(step, Wait):
         return decision
-    left = max(case.memory.details_at + case.timing.drift - case.now, 0.0)
+    due = case.memory.details_at + case.timing.drift
+    marked = case.memory.marked_at
+    if marked is not None and case.memory.details_at < marked + case.timing.settle:
+        due = min(due, marked + case.timing.settle)
+    left = max(due - case.now, 0.0)
     return replace(decision, step=Wait(left if step.after is None else min(step.after, left)))
 
 
@@ -100,7 +105,8 @@ def _key(case: Case, endpoint_id: str) -> Decision | None:
     if case.open and operation is not None and operation.credential != keys.user:
         return _former_attempts(case)
     vetting = case.memory.vetting
-    known = vetting is not None and vetting.credential == keys.user
+    subject = (keys.user, endpoint_id)
+    known = vetting is not None and (vetting.credential, vetting.endpoint_id) == subject
     if not known or vetting is None:
         return case.read(
             Vet(keys.user, endpoint_id), Reason.UPDATING, "Trying the new key on the endpoint"
@@ -164,31 +170,18 @@ def _picture(case: Case, endpoint_id: str) -> Decision | None:
         )
     refresh = case.asked_again and memory.refreshed_for != case.desired.reconcile_requested_at
     if case.missing(endpoint_id) and not refresh:
-        return _absent(case, endpoint_id, credential)
+        return _absent(case, endpoint_id)
     drifted = case.now >= memory.details_at + case.timing.drift
     if case.endpoint is None or refresh or drifted:
         return details(case, endpoint_id, case.present_reason, "Reading the endpoint")
     return None
 
 
-def _absent(case: Case, endpoint_id: str, credential: str) -> Decision:
+def _absent(case: Case, endpoint_id: str) -> Decision:
     """An endpoint that is not listed is not gone until that is proven (I5)."""
-    absence = case.memory.absence(endpoint_id)
-    assert absence is not None  # noqa: S101
     if case.gone(endpoint_id):
-        return case.wait(
-            Reason.REMOTE_MISSING,
-            f"{endpoint_id} no longer exists at Together, and this operator did not delete it."
-            " To have a new one, delete this resource and apply it again",
-        )
-    if absence.not_found is None:
-        return case.read(
-            Get(credential, endpoint_id), case.present_reason, "Looking for the endpoint"
-        )
-    due = absence.first + case.timing.lag
-    if case.now >= due:
-        return case.read(List(credential, due), case.present_reason, "Looking for the endpoint")
-    return case.as_before(due - case.now)
+        return missed(case, endpoint_id)
+    return absence(case, endpoint_id, case.present_reason, "Looking for the endpoint")
 
 
 # -- the work ----------------------------------------------------------------------------------
@@ -197,6 +190,9 @@ def _absent(case: Case, endpoint_id: str, credential: str) -> Decision:
 def _work(case: Case, endpoint_id: str) -> Decision:
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101
+    elsewhere = yielded(case, endpoint)
+    if elsewhere is not None:
+        return elsewhere
     step = _next(case, endpoint)
     if case.desired.spec.suspend:
         return _suspended(case, endpoint, step)
@@ -206,6 +202,11 @@ def _work(case: Case, endpoint_id: str) -> Decision:
         return case.step(Publish(), Reason.UPDATING, "Writing the ConfigMap for applications")
     if step is None:
         return rest(case, endpoint)
+    if unmarked(case, endpoint):
+        name = _difference(case, endpoint).display_name
+        marking = Update(case.credential or "", endpoint.id, Change(display_name=name), drift=False)
+        first = step if isinstance(step, Stop) else marking
+        return fresh(case, endpoint.id) or _write(case, first)
     return _write(case, step)
 
 
@@ -316,13 +317,31 @@ def _telling(case: Case, step: Step, endpoint: Endpoint) -> tuple[Reason, str]:
             return Reason.STOPPING, f"Stopping {endpoint.id}"
         case Start():
             return Reason.STARTING, f"Starting {endpoint.id}"
-        case Update(change=change) if change.bounds is not None:
-            least, most = change.bounds.min, change.bounds.max
-            return Reason.SCALING, f"Scaling {endpoint.id} to {least}-{most} replicas"
-        case Update(change=change) if change.display_name is not None:
-            return Reason.RENAMING, f"Renaming {endpoint.id} to '{case.desired.human_name}'"
+        case Update(change=change):
+            return _changing(case, change, endpoint)
         case _:
             return Reason.UPDATING, f"Updating {endpoint.id}"
+
+
+def _changing(case: Case, change: Change, endpoint: Endpoint) -> tuple[Reason, str]:
+    """All that a change is about, under the word for what costs most."""
+    parts = []
+    old, new, minutes = endpoint.bounds, change.bounds, change.inactive_timeout_minutes
+    if new is not None:
+        parts.append(
+            (
+                Reason.SCALING,
+                f"Scaling {endpoint.id} from {old.min}-{old.max} to {new.min}-{new.max} replicas",
+            )
+        )
+    if change.display_name is not None:
+        parts.append((Reason.RENAMING, f"Renaming {endpoint.id} to '{case.desired.human_name}'"))
+    if minutes is not None:
+        told = f"after {minutes} minutes" if minutes else "never"
+        parts.append(
+            (Reason.UPDATING, f"Updating {endpoint.id}: it is {told} stopped for inactivity")
+        )
+    return parts[0][0], "; ".join(text for _, text in parts)
 
 
 def _refused(case: Case, step: Step) -> Decision | None:

@@ -26,6 +26,7 @@ from together_operator.resource.remote import (
     NotSent,
     Offer,
     Order,
+    Phase,
     Refused,
     Unavailable,
 )
@@ -42,6 +43,9 @@ class Driver(Protocol):
     @property
     def creates_stopped(self) -> bool:
         """Whether a create leaves the endpoint stopped, to be started once it is recorded."""
+
+    def phase(self, state: str) -> Phase:
+        """What a state word of this generation means, as a status holds it."""
 
     @property
     def inference_url(self) -> str:

@@ -6,8 +6,8 @@ import time
 from typing import Final
 
 from together_operator.drivers._advice import refuse, unavailable, with_hardware, with_zones
-from together_operator.drivers._hardware import v1_hardware
 from together_operator.drivers._shared import SharedReads
+from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -89,6 +89,14 @@ class V1Driver:
     def creates_stopped(self) -> bool:
         """Never by itself: on v1 an endpoint that is not started now may never be."""
         return False
+
+    def phase(self, state: str) -> Phase:
+        """What a state word means.
+
+        Args:
+            state: Together's word, as a status holds it.
+        """
+        return phase_of(state)
 
     @property
     def inference_url(self) -> str:

@@ -38,6 +38,10 @@ REASONS: Final[dict[Reason, Explanation]] = {
         " took effect before it asks again, so that there are never two.",
         "Nothing: it resolves within minutes.",
     ),
+    Reason.ADOPTING: Explanation(
+        "The endpoint of `spec.adopt` is being looked at and taken over. Nothing is ordered.",
+        "Nothing: it takes seconds.",
+    ),
     Reason.SCALING: Explanation("The replica bounds are being changed.", _NOTHING),
     Reason.STARTING: Explanation(
         "The endpoint is being started.",
@@ -151,9 +155,16 @@ REASONS: Final[dict[Reason, Explanation]] = {
         f"Set the annotation `{RESTORED_COPY}` to `Adopt` to take over that endpoint, or to `New`"
         " to create another.",
     ),
+    Reason.ADOPTION_REFUSED: Explanation(
+        "The endpoint of `spec.adopt` is not taken over: it does not exist in the key's project,"
+        " it is another one than the spec says, or another resource or cluster has it. Nothing was"
+        " changed at Together.",
+        "Do what the message says; it names every difference.",
+    ),
     Reason.REMOTE_MISSING: Explanation(
         "The endpoint was deleted at Together, not by this resource.",
-        "Delete this resource, and apply it again if the endpoint is still wanted.",
+        "Set `spec.onMissing: Recreate` to have another one. Or delete this resource, and apply it"
+        " again (without `spec.adopt`) if an endpoint is still wanted.",
     ),
     Reason.ATTEMPTS_EXHAUSTED: Explanation(
         "Several requests to create the endpoint got no clear answer, and none took effect. The"

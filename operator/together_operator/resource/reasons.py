@@ -24,6 +24,7 @@ class Reason(StrEnum):
 
     CREATING = "Creating"
     CLAIMING = "Claiming"
+    ADOPTING = "Adopting"
     SCALING = "Scaling"
     STARTING = "Starting"
     STOPPING = "Stopping"
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     ENDPOINT_CONFLICT = "EndpointConflict"
     CREDENTIAL_MISMATCH = "CredentialMismatch"
     RESTORED_COPY = "RestoredCopy"
+    ADOPTION_REFUSED = "AdoptionRefused"
     REMOTE_MISSING = "RemoteMissing"
     ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
     INCONCLUSIVE_SCAN = "InconclusiveScan"

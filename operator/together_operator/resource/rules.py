@@ -75,6 +75,15 @@ def _fixed(field: str, to_change: str) -> Rule:
     )
 
 
+_ADOPTED = "(has(oldSelf.status) && has(oldSelf.status.adopted) && oldSelf.status.adopted)"
+
+_GIVEN_UP = (
+    "(!has(self.spec.adopt) && has(oldSelf.spec.adopt) && has(oldSelf.status.endpointID)"
+    " && oldSelf.status.endpointID != oldSelf.spec.adopt.endpointID)"
+)
+"""Whether `adopt` is taken out, once another endpoint has come into the place of the one that it
+names: from then on it only names what is gone."""
+
 _REPLACE = (
     "create a second TogetherEndpoint with the new value, move the traffic, then delete this one"
 )
@@ -85,6 +94,16 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _fixed("hardware", _REPLACE),
         _fixed("availabilityZone", _REPLACE),
         _fixed("speculativeDecoding", _REPLACE),
+        Rule(
+            rule=f"!({_ATTEMPTED} || {_ADOPTED}) || {_same('adopt')} || {_GIVEN_UP}",
+            message=(
+                "is fixed while an endpoint exists or an attempt to create one is open; to take"
+                " over another endpoint create a second TogetherEndpoint that names it. To let go"
+                " of one that was taken over, delete this resource with `deletionPolicy` 'Retain'"
+            ),
+            field_path=".spec.adopt",
+            reason="FieldValueForbidden",
+        ),
         Rule(
             rule=(
                 f"!({_ATTEMPTED} || (has(oldSelf.status) && has(oldSelf.status.api)))"
@@ -99,6 +118,44 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             ),
             field_path=".spec.api",
             reason="FieldValueForbidden",
+        ),
+    ),
+    "spec": (
+        Rule(
+            rule="!has(self.adopt) || has(self.apiKeySecretRef)",
+            message=(
+                "must be set where `spec.adopt` is: an endpoint is taken over with the resource's"
+                " own key only; name a Secret of this namespace that holds a key of its project"
+            ),
+            field_path=".apiKeySecretRef",
+            reason="FieldValueRequired",
+        ),
+        Rule(
+            rule="!has(self.adopt) || !has(self.availabilityZone)",
+            message=(
+                "must be left out where `spec.adopt` is set: Together does not tell the zone of an"
+                " endpoint that exists, so it cannot be checked"
+            ),
+            field_path=".availabilityZone",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            rule="!has(self.adopt) || self.speculativeDecoding == 'Auto'",
+            message=(
+                "must be 'Auto' where `spec.adopt` is set: Together does not tell it of an endpoint"
+                " that exists, so it cannot be checked"
+            ),
+            field_path=".speculativeDecoding",
+            reason="FieldValueForbidden",
+        ),
+    ),
+    "spec.adopt.endpointID": (
+        Rule(
+            rule=_matches(r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            message=(
+                "must be the ID of an endpoint at Together, such as"
+                " 'endpoint-5b1c7a0e-6f1d-4d0c-9a57-2c1a3b0f4e11', not its name"
+            ),
         ),
     ),
     "spec.model": (

@@ -59,6 +59,13 @@ class DeletionPolicy(StrEnum):
     RETAIN = "Retain"
 
 
+class OnMissing(StrEnum):
+    """What becomes of the resource when its endpoint has gone from Together."""
+
+    REPORT = "Report"
+    RECREATE = "Recreate"
+
+
 class SpeculativeDecoding(StrEnum):
     """Whether speculative decoding is required, forbidden, or Together's choice."""
 
@@ -98,6 +105,14 @@ class SecretKeyRef(Part):
 
     key: Annotated[str, Field(min_length=1, max_length=253)] = "api-key"
     """Key within the Secret that holds the API key."""
+
+
+class Adopt(Part):
+    """An endpoint that exists already."""
+
+    endpoint_id: Annotated[str, Field(alias="endpointID", min_length=1, max_length=256)]
+    """Together's ID of the endpoint to take over, such as `endpoint-5b1c…`; not its name. The
+    project of the API key must have it, with the model and hardware that the spec names."""
 
 
 class Connection(Part):
@@ -163,6 +178,19 @@ class Spec(Part):
     """What becomes of the endpoint when this resource is deleted: `Delete` removes it, `Stop` stops
     and keeps it, `Retain` leaves it as it is, running and billed. Absent means `Delete`, or
     `Retain` for an endpoint that was adopted."""
+
+    adopt: Adopt | None = None
+    """Takes over an endpoint that exists already; none is ordered. Refused where its model or
+    hardware differs, or another resource or cluster has it. What the spec says, defaults included,
+    is then applied: replicas, inactivity timeout, name; `suspend: true` shows that first. One that
+    is stopped is not started by this. Needs `apiKeySecretRef`. Fixed once an endpoint is
+    recorded."""
+
+    on_missing: OnMissing = OnMissing.REPORT
+    """What happens when the endpoint has gone from Together and this resource did not delete it:
+    `Report` (default) says so and waits for a person, `Recreate` orders another one, once it is
+    certain that the former is gone. One that was not running is only reported, since another one
+    would run."""
 
     suspend: bool = False
     """Whether to only observe: while true the operator reports differences and changes nothing at

@@ -119,6 +119,13 @@ class Operation(Fact):
     refusal: Refusal | None = None
     """The refusal, while `phase` is `Refused`."""
 
+    former_marker: Word | None = None
+    """Marker that an adopted endpoint carried when it was taken over, of a resource that is gone.
+    With any other resource's marker on it the endpoint is left alone."""
+
+    replaces: Identifier | None = None
+    """ID of the endpoint that had gone, and in whose place this attempt is made."""
+
     markers_lost: bool | None = None
     """True if Together did not return the display name with the marker that was sent."""
 
