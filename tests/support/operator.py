@@ -468,6 +468,7 @@ def running_operator(
     secret: bool = True,
     start: bool = True,
     clusterwide: bool = False,
+    shared: SimulatorProcess | None = None,
 ) -> Iterator[OperatorProcess]:
     """Run an operator for the length of a block, with namespaces and a Together of its own.
 
@@ -482,6 +483,7 @@ def running_operator(
         secret: Whether each namespace gets a Secret with a key.
         start: Whether to start it at once.
         clusterwide: Whether it serves every namespace, with rights on the whole cluster.
+        shared: Another one's Together, in place of one of its own.
     """
     mark = uuid.uuid4().hex[:8]
     names = [f"team-{mark}-{number}" for number in range(spaces)]
@@ -491,7 +493,7 @@ def running_operator(
     values = {"scope": {"namespaces": scope}, "settings": {"clusterID": own}}
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        start_simulator(options or Options(speed=SPEED, seed=1), port=0) as simulator,
+        _together(shared, options) as simulator,
         installed_rbac(cluster, helm, own, values) as account,
         Supervisor(folder / "processes.json", folder / "supervisor.log") as supervisor,
     ):
@@ -522,6 +524,17 @@ def running_operator(
             cluster.kubectl(
                 "delete", "namespace", own, *names, "--wait=false", "--ignore-not-found"
             )
+
+
+@contextlib.contextmanager
+def _together(
+    shared: SimulatorProcess | None, options: Options | None
+) -> Iterator[SimulatorProcess]:
+    if shared is not None:
+        yield shared
+        return
+    with start_simulator(options or Options(speed=SPEED, seed=1), port=0) as simulator:
+        yield simulator
 
 
 def _make_namespaces(cluster: Cluster, *names: str) -> None:
