@@ -11,7 +11,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster test-crashes test-chaos test-machine test-argocd check bench chaos chaos-boundaries crd docs chart lock clean
+.PHONY: help setup demo test test-cluster test-crashes test-chaos test-machine test-argocd check bench chaos chaos-boundaries chaos-mutations crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,7 +68,11 @@ JOBS ?= 0
 ONE  ?=
 
 chaos: $(STAMP)  ## RUNS=200 crashes and faults, drawn from SEED=1, JOBS at a time; ONE=1:23 again
-	@$(BIN)/python -m tests.chaos $(if $(ONE),--one $(ONE),--runs $(RUNS) --seed $(SEED)) --jobs $(JOBS)
+	@$(BIN)/python -m tests.chaos $(if $(ONE),--one $(ONE),--runs $(RUNS) --seed $(SEED)) \
+		--jobs $(JOBS) --json chaos.json
+
+chaos-mutations: $(STAMP)  ## Take rules out of copies of the operator: the campaign has to notice
+	@$(BIN)/python -m tests.chaos --mutation all
 
 chaos-boundaries: $(STAMP)  ## Renew the list of the requests at which it kills
 	@$(BIN)/python -m tests.chaos --boundaries --jobs $(JOBS)
@@ -93,5 +97,5 @@ lock: $(STAMP)  ## Renew the lock files
 
 clean:  ## Remove what was built here (the shared cache of binaries stays)
 	-@[ -x $(BIN)/together-operator ] && $(BIN)/together-operator local down
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf chaos.json $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +

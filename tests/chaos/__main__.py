@@ -13,6 +13,7 @@ from tests.chaos.boundaries import write_down
 from tests.chaos.boundary import Crash
 from tests.chaos.campaign import on_a_control_plane
 from tests.chaos.faults import FAULTS
+from tests.chaos.mutations import MUTATIONS
 from tests.chaos.plan import Plan, draw
 from tests.chaos.report import as_json, explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
@@ -43,6 +44,9 @@ def main(
     crash: Annotated[
         list[str] | None, typer.Option(help="With --scenario: a crash, such as 'LABEL#1@before'.")
     ] = None,
+    mutation: Annotated[
+        str, typer.Option(help="Take a rule out of a copy of the operator, and see it caught; all.")
+    ] = "",
     boundaries: Annotated[
         bool, typer.Option("--boundaries", help="Measure and write down the boundaries.")
     ] = False,
@@ -51,6 +55,9 @@ def main(
     ] = None,
 ) -> None:
     """Drive the real operator through crashes and faults, and judge it by Together's books."""
+    jobs = jobs or 2 * (os.cpu_count() or 1)
+    if mutation:
+        raise typer.Exit(_mutations(list(MUTATIONS) if mutation == "all" else [mutation], jobs))
     if one:
         plans = [draw(one)]
     elif scenario:
@@ -65,7 +72,6 @@ def main(
         plans = [draw(f"{seed}:{number}") for number in range(runs)]
     if boundaries:
         plans = [Plan(f"{seed}:{name}", name) for name in SCENARIOS]
-    jobs = jobs or 2 * (os.cpu_count() or 1)
     began = time.monotonic()
     with on_a_control_plane(told=_told) as campaign:
         verdicts = campaign.go(plans, jobs)
@@ -80,6 +86,22 @@ def main(
         json_file.write_text(as_json(verdicts, about) + "\n", encoding="utf-8")
     if found["passed"] < found["runs"]:
         raise typer.Exit(1)
+
+
+def _mutations(names: list[str], jobs: int) -> int:
+    """Take out one rule after the other; the exit code."""
+    missed = 0
+    with on_a_control_plane(told=lambda _: None) as campaign:
+        for name in names:
+            mutation = MUTATIONS[name]
+            environment = mutation.apply(campaign.folder / name)
+            verdicts = campaign.changed(environment).go(mutation.plans(name), jobs)
+            caught = mutation.caught(verdicts)
+            missed += not caught
+            found = next((text for v in verdicts for text in v.problems), "nothing")
+            print(f"rule {mutation.rule}, {mutation.about}: {'caught' if caught else 'MISSED'}")
+            print(f"    {found[:200]}", flush=True)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import queue
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.chaos.faults import FAULTS
@@ -17,6 +17,7 @@ from tests.chaos.proxy import Loop
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import Verdict
 from tests.cluster.resources import PROJECT
+from tests.support.operator import eventually
 from together_local.cluster.binaries import BinaryCache
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.control_plane import ControlPlane
@@ -47,6 +48,11 @@ class Campaign:
     environment: Mapping[str, str] = field(default_factory=dict)
     told: Callable[[Verdict], None] = lambda _: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def changed(self, environment: Mapping[str, str]) -> Campaign:
+        """The same for an operator that runs in another environment."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return replace(self, environment=environment, folder=folder)
 
     def go(self, plans: Sequence[Plan], jobs: int) -> list[Verdict]:
         """Have all runs.
@@ -174,4 +180,8 @@ def on_a_control_plane(
 def install_crd(cluster: Cluster) -> None:
     """Have a cluster serve TogetherEndpoints."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PROJECT / "crds"))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+
+    def served() -> bool:
+        return cluster.kubectl("get", "tep", "--all-namespaces", check=False).returncode == 0
+
+    eventually("TogetherEndpoints are served", served, every=0.3)

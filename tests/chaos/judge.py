@@ -27,12 +27,13 @@ _SLACK: Final = 5.0
 """Seconds that a slow machine may add to a bound."""
 
 
-def judge(run: Run, verdict: Verdict) -> None:
+def judge(run: Run, verdict: Verdict, *, gone: bool) -> None:
     """Write into a verdict what the books say of a run that is over.
 
     Args:
-        run: The run; its resource is gone.
+        run: The run.
         verdict: What is known so far.
+        gone: Whether its resource is gone, with which everything else has to go.
     """
     ledger = run.ledger()
     ours = [e for e in ledger["endpoints"] if _is_of(run, e)]
@@ -42,7 +43,8 @@ def judge(run: Run, verdict: Verdict) -> None:
     }
     requests = [r for r in ledger["requests"] if r["path"].startswith("/v1/endpoints")]
     _overlaps(run, ours, recorded, verdict)
-    _leaks(ours, verdict)
+    if gone:
+        _leaks(ours, verdict)
     _deletions(run, requests, recorded, verdict)
     _states(run, requests, verdict)
     _secrets(run, versions, verdict)

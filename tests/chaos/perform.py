@@ -35,6 +35,7 @@ def perform(stage: Stage, plan: Plan) -> Verdict:
         verdict.others.append(f"{type(error).__name__}: {error}")
         verdict.notes.append(traceback.format_exc(limit=-4))
         verdict.converged = None
+        _judge_nevertheless(run, verdict)
     finally:
         stage.tracker.disarm()
     verdict.reached = run.reached
@@ -65,7 +66,17 @@ def _play(run: Run, verdict: Verdict) -> None:
     run.note(f"settled: {sorted(goal.reasons) or 'gone'} with {goal.live} live")
     run.spare()
     _end(run)
-    judge(run, verdict)
+    judge(run, verdict, gone=True)
+
+
+def _judge_nevertheless(run: Run, verdict: Verdict) -> None:
+    """What has not come to its end may have gone wrong on the way, and that is worth knowing."""
+    if not run.uid:
+        return
+    try:
+        judge(run, verdict, gone=run.read() is None)
+    except Exception as error:  # noqa: BLE001 (it has not passed anyway)
+        verdict.notes.append(f"nor could it be judged: {type(error).__name__}: {error}")
 
 
 def _end(run: Run) -> None:

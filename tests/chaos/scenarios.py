@@ -291,6 +291,10 @@ class RotateCreating(Create):
         run.apply()
         run.once(lambda: _phase(run) is not None, lambda: _ignored(run.rotate()))
 
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """It serves; or nothing was made, and a person is asked before the new key orders."""
+        return (*super().goals(run), Goal.of("CredentialMismatch", live=0))
+
 
 def _ignored(_: object) -> None:
     """For what is done for its effect."""

@@ -187,8 +187,8 @@ def other_key(case: Case) -> Decision:
     """
     return case.wait(
         Reason.CREDENTIAL_MISMATCH,
-        "A create request may yet take effect, and the key that it was sent with does not serve any"
-        " more; another key may not see what it made. Put the former key back into the Secret, or,"
+        "A create request may yet take effect, and only the key that it was sent with can tell what"
+        " it made; the one in the Secret is another. Put the former key back into the Secret, or,"
         f" if nothing is left at Together, set the annotation {names.CLAIM} to 'none'",
         # Nothing tells of a Secret that was put right.
         case.timing.lag,
