@@ -44,7 +44,7 @@ def judge(run: Run, verdict: Verdict, *, gone: bool) -> None:
     requests = [r for r in ledger["requests"] if r["path"].startswith("/v1/endpoints")]
     _overlaps(run, ours, recorded, verdict)
     if gone:
-        _leaks(ours, verdict)
+        _leaks(run, ours, verdict)
     _deletions(run, requests, recorded, verdict)
     _states(run, requests, verdict)
     _secrets(run, versions, verdict)
@@ -79,12 +79,14 @@ def _end(endpoint: Object) -> float:
     return time.time() if deleted is None else deleted
 
 
-def _leaks(ours: Iterable[Object], verdict: Verdict) -> None:
-    verdict.leaks += [
-        f"{endpoint['id']} lives in {endpoint['state']}, its resource is gone"
-        for endpoint in ours
-        if endpoint["deleted_at"] is None
-    ]
+def _leaks(run: Run, ours: Iterable[Object], verdict: Verdict) -> None:
+    """What outlives its resource, even if it is taken back later."""
+    for endpoint in ours:
+        if endpoint["deleted_at"] is None:
+            verdict.leaks.append(f"{endpoint['id']} lives, and its resource is gone")
+        elif not run.beyond and run.gone is not None and endpoint["deleted_at"] > run.gone:
+            late = endpoint["deleted_at"] - run.gone
+            verdict.leaks.append(f"{endpoint['id']} outlived its resource by {late:.2f} s")
 
 
 def _deletions(run: Run, requests: Iterable[Object], recorded: set[str], verdict: Verdict) -> None:

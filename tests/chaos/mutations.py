@@ -120,15 +120,6 @@ MUTATIONS: Final[dict[str, Mutation]] = {
               "return 0.0"),),
         "create", "duplicates", fault="late-effect",
     ),
-    "record-after-order": Mutation(
-        "4", "a process that did not write the record takes the order for unsent",
-        (Edit("core/case.py", "and fence is not None\n            and fence.nonce == "
-              "self.operation.nonce\n            and not fence.posted",
-              "and not (fence is not None and fence.posted)"),
-         Edit("core/creating.py", "fresh = fence is not None and case.now - fence.began <= "
-              "case.timing.fence", "fresh = True")),
-        "create", "duplicates", crash=Crash(_ORDER, 1, Point.UNANSWERED),
-    ),
     "no-claim": Mutation(
         "8", "what an earlier process made is not looked for",
         (Edit("core/scan.py", "ours.append(", "(lambda _: None)("),),
@@ -140,6 +131,7 @@ MUTATIONS: Final[dict[str, Mutation]] = {
          Edit("core/creating.py", "keys.user == keys.held == operation.credential",
               "keys.user == operation.credential")),
         "delete-namespace", "others",
+        crash=Crash("together DELETE /endpoints/{id}", 1, Point.BEFORE),
     ),
     "deleted-unresolved": Mutation(
         "12", "a deletion does not settle an open attempt",

@@ -79,6 +79,7 @@ class Run:
         began: Unix seconds.
         wishes: What it asked of the endpoint's state, in order.
         deleted: When its deletion was asked for, in unix seconds.
+        gone: When it was first seen to be gone, in unix seconds.
         calm: Since when nothing has gone wrong any more, in monotonic seconds.
         strangers: Endpoints of the same project that are not the resource's.
         beyond: Whether an effect comes later than the protocol assumes.
@@ -106,6 +107,7 @@ class Run:
         self.began = time.time()
         self.wishes: list[Wish] = []
         self.deleted: float | None = None
+        self.gone: float | None = None
         self.calm = time.monotonic()
         self.strangers: set[str] = set()
         self.beyond = False
@@ -195,8 +197,11 @@ class Run:
     # -- what is there ---------------------------------------------------------------------------
 
     def read(self) -> Object | None:
-        """The resource, or `None` if there is none; what it was, while nobody answers."""
-        return self.kube.read(self.name)
+        """The resource, or `None` if there is none."""
+        found = self.kube.read(self.name)
+        if found is None and self.uid and self.gone is None:
+            self.gone = time.time()
+        return found
 
     def ledger(self) -> Object:
         """Together's books of this run."""
