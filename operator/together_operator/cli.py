@@ -28,7 +28,7 @@ _LOCAL: Final = {
     "local": "A local control plane: etcd, kube-apiserver and its controllers.",
     "demo": "The whole life of an endpoint, live, on this machine.",
 }
-_QUESTIONS: Final = ("orphans",)
+_QUESTIONS: Final = ("orphans", "release")
 _WRONG_USE: Final = 2
 
 app = typer.Typer(

@@ -75,8 +75,8 @@ def test_the_hardware_of_an_order_is_spelled_as_endpoints_spell_it() -> None:
     assert attempt.hardware == "2x_nvidia_h100_80gb_sxm"
 
 
-def test_a_key_copy_without_a_tombstone_says_that_its_resource_may_live() -> None:
-    assert owner_tag("uid-7") in counted(Copy("uid-7", "ml", None)).owners
+def test_a_key_copy_that_nobody_has_swept_yet_is_no_owner() -> None:
+    assert owner_tag("uid-7") not in counted(Copy("uid-7", "ml", None)).owners
 
 
 def test_a_tombstone_speaks_for_its_attempts_until_it_expires() -> None:

@@ -113,7 +113,7 @@ def test_every_flag_of_run_is_in_the_table_and_the_reverse() -> None:
 
 def test_flags_that_are_named_alone_exist() -> None:
     """A flag in a sentence is one of a command of ours, or of helm's or a script's."""
-    commands = ("run", "simulate", "demo", "crd", "local")
+    commands = ("run", "orphans", "release", "simulate", "demo", "crd", "local")
     known = "".join(_help(name) for name in commands)
     theirs = {"--wait", "--timeout", "--take-ownership", "--set", "--cluster", "--check"}
     for path in DOCUMENTS:

@@ -49,7 +49,7 @@ def words(text: str) -> str:
 def test_help_names_every_command() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for command in ("run", "crd", "version", "orphans", "simulate", "local", "demo"):
+    for command in ("run", "crd", "version", "orphans", "release", "simulate", "local", "demo"):
         assert re.search(rf"^│ {command} ", done.stdout, re.MULTILINE), command
 
 

@@ -90,7 +90,10 @@ def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         wide = Console(width=1_000_000)
         needed = Measurement.get(wide, wide.options, table).maximum
         console = Console(file=sys.stdout, width=max(needed, 1), highlight=False)
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 PRICE: Final = "$/H"

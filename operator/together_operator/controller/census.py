@@ -69,22 +69,19 @@ class Census:
         """Everything that answers for endpoints, or may.
 
         Args:
-            copies: The key copies: of a resource that lives, or lived a moment ago, or lives
-                where nobody looks, or their tombstones.
+            copies: The key copies, for the tombstones on some of them. That there is a copy says
+                nothing of a resource: where no operator runs, nobody deletes it.
             released: Ids that were left at Together on purpose.
             now: Unix seconds.
         """
-        owners = set(self._owners)
         graves: set[tuple[str, str]] = set()
         for copy in copies:
             grave = copy.tombstone
-            if grave is None:
-                owners.add(owner_tag(copy.uid))
-            elif grave.expires > now:
+            if grave is not None and grave.expires > now:
                 graves.update((grave.owner, nonce) for nonce in grave.nonces)
         return Claims(
             endpoints=self._endpoints,
-            owners=owners,
+            owners=self._owners,
             graves=graves,
             released=released,
             attempts=tuple(self._attempts),

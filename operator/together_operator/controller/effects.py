@@ -21,7 +21,7 @@ from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.released import Released
 from together_operator.controller.roster import Entry, Roster
-from together_operator.controller.tombstone import Tombstone
+from together_operator.controller.tombstone import SECONDS, Tombstone
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
 from together_operator.core.marker import cluster_tag, owner_tag
@@ -50,8 +50,6 @@ from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.remote import Done, Endpoint, Refused, Unavailable
 
 log = logging.getLogger(__name__)
-
-_TOMBSTONE_SECONDS = 24 * 3600.0
 
 
 class KeyGone(Exception):  # noqa: N818 (it tells what happened)
@@ -258,7 +256,7 @@ class Effects:
         if step.released:
             await self.released.add(step.released)
         if step.nonces:
-            expires = self.clocks.wall() + _TOMBSTONE_SECONDS
+            expires = self.clocks.wall() + SECONDS
             tombstone = Tombstone(
                 cluster_tag(self.cluster), owner_tag(resource.uid), step.nonces, expires
             )

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
+
+SECONDS: Final = 24 * 3600.0
+"""How long an attempt without an answer is watched for, beyond its resource."""
 
 
 @dataclass(frozen=True, slots=True)

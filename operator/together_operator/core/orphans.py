@@ -31,7 +31,7 @@ MEANINGS: Mapping[Why, str] = {
     Why.OWNER_GONE: "it carries this cluster's mark, and the resource it was made for is gone",
     Why.OWNER_NOT_SERVED: "it carries this cluster's mark, and the resource it was made for is not"
     " in the namespaces that were looked at",
-    Why.RELEASED: "its resource was deleted and left it at Together, as was asked for",
+    Why.RELEASED: "its resource was let go and left it at Together, as was asked for",
     Why.UNMANAGED: "it was not made by an operator, and no resource manages it",
     Why.OTHER_CLUSTER: "it carries the mark of another cluster",
 }
