@@ -34,7 +34,7 @@ test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)
 	@$(MAKE) --no-print-directory --jobs=4 test-cluster test-crashes test-chaos test-machine
 
 CRASHES := $(wildcard $(patsubst %,tests/cluster/test_%.py,ambiguous changes connection copies \
-	crash drift idle_cost keys metrics namespaces requests rival shutdown unresolved_deletion))
+	crash drift idle_cost key_copies keys metrics namespaces requests rival shutdown unresolved_deletion))
 
 test-cluster: $(STAMP)  ## Of these: the operator in a cluster, and the chart
 	@$(PYTEST) tests/cluster tests/chart $(CRASHES:%=--ignore=%) 2>&1 | sed -u 's/^/[cluster] /'

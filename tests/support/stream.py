@@ -96,6 +96,12 @@ class Stream:
         self.catch_up()
         return [v for v in self._versions.get((namespace, name), []) if version_of(v) > after]
 
+    def deleted(self, namespace: str, name: str) -> int | None:
+        """The resourceVersion at which the resource of a name went last; `None` if none did."""
+        self.catch_up()
+        gone = self._deleted.get((namespace, name))
+        return None if gone is None else version_of(gone)
+
     def all_versions(self) -> list[Object]:
         """Every version of every resource that was ever shown."""
         self.catch_up()
