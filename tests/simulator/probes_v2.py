@@ -168,6 +168,10 @@ async def _pages(api: ApiV2, _: Simulator) -> Any:
     return len(await api.listed())
 
 
+async def _overlong(api: ApiV2, _: Simulator) -> Any:
+    return (await api.ask("GET", "/endpoints", limit=501)).status_code
+
+
 async def _configs(api: ApiV2, together: Simulator) -> Any:
     own = own_model(together)
     public = (await api.profile())["model"].split("/")[3]
@@ -215,6 +219,7 @@ _SWITCHES: dict[str, tuple[Any, ProbeV2]] = {
     "validate_only_depth": ("capacity", _validated_without_hardware),
     "gpu_quota": (3, _quota),
     "page_size": (2, _pages),
+    "overlong_page": ("refuse", _overlong),
     "configs_of_public_models": (False, _configs),
     "profile_gpu_type": ("short", _gpu_type),
     "h100_cents_per_hour": (399, _price),

@@ -64,6 +64,12 @@ async def test_hidden_in_lists_but_there(api_v2: ApiV2, together: Simulator) -> 
     path = f"/endpoints/{endpoint['id']}/deployments"
     assert await api_v2.listed(path) == []
     assert await api_v2.listed(path) == [deployment["id"]]
+    arm(together, method="POST", path_regex=DEPLOYMENTS, fault="hide_in_list", seconds=600)
+    hidden = await api_v2.ok("POST", path, await api_v2.body(name="hidden"))
+    assert await api_v2.listed(path) == [deployment["id"]]
+    embedded = (await api_v2.ok("GET", f"/endpoints/{endpoint['id']}"))["deployments"]
+    assert [one["id"] for one in embedded] == [deployment["id"]]
+    assert (await api_v2.get(hidden))["id"] == hidden["id"]
 
 
 async def test_a_false_404_names_what_was_asked_for(api_v2: ApiV2, together: Simulator) -> None:

@@ -203,6 +203,8 @@ class Assumptions(BaseModel):
     """GPUs that a project may ask for in v2, beyond which 429. Unknown."""
     page_size: Annotated[int, Field(ge=1, le=500)] = 50
     """Entries of a page in v2 where the request has no limit. Documented: 50 for deployments."""
+    overlong_page: Literal["clamp", "refuse"] = "clamp"
+    """A limit beyond 500 (events: 10000) in v2: as many as may be, or refused. Unknown."""
     configs_of_public_models: bool = True
     """False: the list of configs is empty for public models, as one guide reports, and those of a
     fine-tune are listed under its own id."""

@@ -70,19 +70,22 @@ class V2Client:
     # Endpoints.
 
     async def list_endpoints(
-        self, project: str, name: str | None = None
+        self, project: str, name: str | None = None, page_size: int | None = None
     ) -> Ok[tuple[RoutedEndpoint, ...]] | Refused | Absent | Unavailable:
         """`GET /v2/projects/{project}/endpoints`, all pages.
 
         Args:
             project: The project's id.
             name: Only the endpoint of this bare name.
+            page_size: Entries of a page; `None` leaves it to Together.
         """
         if not are_ids(project, *(() if name is None else (name,))):
             return NO_SUCH_ID
         # Together's own command line looks names up in this way.
-        params = None if name is None else {"filter": f'name="{name}"'}
-        call = _call("GET", _ENDPOINTS, project, params=params)
+        params = {} if name is None else {"filter": f'name="{name}"'}
+        if page_size is not None:
+            params["limit"] = str(page_size)
+        call = _call("GET", _ENDPOINTS, project, params=params or None)
         return await read_pages(self._account, call, RoutedEndpoint)
 
     async def get_endpoint(

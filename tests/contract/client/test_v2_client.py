@@ -228,6 +228,10 @@ async def test_lists_are_read_to_their_end_or_not_at_all(v2: V2Client, admin: Ad
         request = CreateRoutedEndpoint(name=f"e{number}")
         got(await v2.create_endpoint(project, request))
     assert len(got(await v2.list_endpoints(project))) == 5
+    path = f"/v2/projects/{project}/endpoints"
+    assert len(admin.requests("GET", path)) == 3
+    assert len(got(await v2.list_endpoints(project, page_size=500))) == 5
+    assert len(admin.requests("GET", path)) == 4
     assert len(got(await v2.catalogue.search_models(""))) > 2
     fault = {"method": "GET", "path_regex": "/endpoints$", "fault": "status", "status": 500}
     admin.arm({**fault, "after": 1, "times": -1})

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic.alias_generators import to_camel
 
+from together_local.simulator.assumptions import Assumptions
 from together_local.simulator.errors import ApiError
 from together_local.simulator.replies import Call
 
@@ -73,7 +74,7 @@ def page(
     items: Sequence[T],
     key: Callable[[T], Key],
     query: dict[str, str],
-    size: int,
+    assumptions: Assumptions,
     *,
     descending: bool = False,
     longest: int = _LONGEST_PAGE,
@@ -87,7 +88,7 @@ def page(
         items: What there is.
         key: Where an entry stands.
         query: Its ``after`` and ``limit`` count.
-        size: Entries where there is no ``limit``.
+        assumptions: How long a page is, and what holds of a longer one.
         descending: From the largest key to the smallest.
         longest: Entries at most.
 
@@ -98,17 +99,19 @@ def page(
     if "after" in query:
         last = _read_cursor(query["after"])
         ordered = [one for one in ordered if (key(one) < last if descending else key(one) > last)]
-    limit = _limit(query, size, longest)
+    limit = _limit(query, assumptions, longest)
     shown = ordered[:limit]
     more = len(ordered) > len(shown)
     cursor = _cursor(key(shown[-1])) if more else None
     return {"data": shown, "object": "list", "next_cursor": cursor}
 
 
-def _limit(query: dict[str, str], size: int, longest: int) -> int:
-    text = query.get("limit", str(size))
+def _limit(query: dict[str, str], assumptions: Assumptions, longest: int) -> int:
+    text = query.get("limit", str(assumptions.page_size))
     if not text.isdecimal() or int(text) < 1:
         raise ApiError(400, "limit must be a positive integer", param="limit")
+    if int(text) > longest and assumptions.overlong_page == "refuse":
+        raise ApiError(400, f"limit must be at most {longest}", param="limit")
     return min(int(text), longest)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from together_local.simulator.clock import rfc3339
 from together_local.simulator.errors import ApiError
@@ -49,6 +50,8 @@ _MOST_EVENTS = 10_000
 
 _ENDPOINT_FIELDS = frozenset({"name", "created_at", "updated_at"})
 _DEPLOYMENT_FIELDS = _ENDPOINT_FIELDS | {"state", "model"}
+
+UnitT = TypeVar("UnitT", Endpoint, Deployment)
 
 #: Collections below an endpoint that stay empty.
 _EMPTY = ("rollouts", "abExperiments", "shadowExperiments", "deployments/{deployment_id}/adapters")
@@ -104,7 +107,7 @@ class RoutesV2:
         query = read_query(call, *_LIST)
         own_project(call, self._world.site)
         found = self._world.endpoints_v2.listed(call.caller.project, call.view)
-        answer = self._page(query, _ENDPOINT_FIELDS, [(one, endpoint_view(one)) for one in found])
+        answer = self._page(query, _ENDPOINT_FIELDS, found, _named, endpoint_view)
         if self._world.site.assumptions.v1_endpoints_in_v2 and not set(query) & {"after", "filter"}:
             answer["data"] += self._of_v1(call)
         return Reply(200, answer)
@@ -115,9 +118,7 @@ class RoutesV2:
         if call.params["organization_id"] != ORGANIZATION["id"]:
             raise endpoints.not_found("Organization", call.params["organization_id"])
         found = self._world.endpoints_v2.shared(call.view)
-        return Reply(
-            200, self._page(query, _ENDPOINT_FIELDS, [(one, endpoint_view(one)) for one in found])
-        )
+        return Reply(200, self._page(query, _ENDPOINT_FIELDS, found, _named, endpoint_view))
 
     def retrieve(self, call: Call) -> Reply:
         """GET …/endpoints/{id}."""
@@ -158,12 +159,16 @@ class RoutesV2:
         """GET …/deployments."""
         query = read_query(call, *_LIST)
         endpoint = self._endpoint(call)
-        found = [
-            (one, deployment_view(endpoint, one))
-            for one in endpoint.deployments
-            if in_list(self._world.site, one, call.view)
-        ]
-        return Reply(200, self._page(query, _DEPLOYMENT_FIELDS, found))
+        site = self._world.site
+        found = [one for one in endpoint.deployments if in_list(site, one, call.view)]
+
+        def fields(one: Deployment) -> dict[str, str]:
+            shown = deployment_view(endpoint, one)
+            state = str(shown["status"]["state"])
+            return {"name": endpoint.called(one), "state": state, "model": shown["model"]}
+
+        view = partial(deployment_view, endpoint)
+        return Reply(200, self._page(query, _DEPLOYMENT_FIELDS, found, fields, view))
 
     def retrieve_deployment(self, call: Call) -> Reply:
         """GET …/deployments/{id}."""
@@ -196,7 +201,7 @@ class RoutesV2:
             found,
             lambda event: (event.at, event.number),
             query,
-            self._world.site.assumptions.page_size,
+            self._world.site.assumptions,
             descending=True,
             longest=_MOST_EVENTS,
         )
@@ -223,24 +228,27 @@ class RoutesV2:
         self,
         query: dict[str, str],
         known: frozenset[str],
-        found: Sequence[tuple[Endpoint | Deployment, dict[str, Any]]],
+        found: Sequence[UnitT],
+        texts: Callable[[UnitT], dict[str, str]],
+        view: Callable[[UnitT], dict[str, Any]],
     ) -> dict[str, Any]:
         assumptions = self._world.site.assumptions
         field, descending = "created_at", assumptions.list_order == "newest"
         if "orderBy" in query:
             field, descending = read_order(query["orderBy"])
         test = read_filter(query["filter"], known) if "filter" in query else None
-        wanted = [
-            (number, one, shown)
-            for number, (one, shown) in enumerate(found)
-            if test is None or test(_fields(one, shown))
-        ]
 
-        def place(entry: tuple[int, Endpoint | Deployment, dict[str, Any]]) -> Key:
+        def wanted(one: UnitT) -> bool:
+            times = {"created_at": one.created_at, "updated_at": one.updated_at}
+            return test is None or test({**texts(one), **times})
+
+        def place(entry: tuple[int, UnitT]) -> Key:
             return float(getattr(entry[1], field)), entry[0]
 
-        answer = page(wanted, place, query, assumptions.page_size, descending=descending)
-        return {**answer, "data": [shown for _, _, shown in answer["data"]]}
+        numbered = [(number, one) for number, one in enumerate(found) if wanted(one)]
+        answer = page(numbered, place, query, assumptions, descending=descending)
+        # Only what is shown is put into words: a list may have thousands of entries.
+        return {**answer, "data": [view(one) for _, one in answer["data"]]}
 
     def _of_v1(self, call: Call) -> list[dict[str, Any]]:
         listed = self._world.endpoints.listed(call.caller, call.view, mine=False)
@@ -261,15 +269,8 @@ class RoutesV2:
         ]
 
 
-def _fields(one: Endpoint | Deployment, shown: dict[str, Any]) -> dict[str, str | float]:
-    fields: dict[str, str | float] = {
-        "name": shown["name"],
-        "created_at": one.created_at,
-        "updated_at": one.updated_at,
-    }
-    if isinstance(one, Deployment):
-        fields |= {"state": shown["status"]["state"], "model": shown["model"]}
-    return fields
+def _named(endpoint: Endpoint) -> dict[str, str]:
+    return {"name": endpoint.qualified}
 
 
 def _event_test(query: dict[str, str], known: set[str]) -> Callable[[Event], bool]:

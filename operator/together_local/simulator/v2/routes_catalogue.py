@@ -175,8 +175,8 @@ class CatalogueRoutes:
         self, found: Sequence[object], query: dict[str, str], shown: Sequence[dict[str, Any]]
     ) -> Reply:
         numbered = list(enumerate(shown)) if found else []
-        size = self._world.site.assumptions.page_size
-        answer = page(numbered, lambda one: (0.0, one[0]), query, size)
+        assumptions = self._world.site.assumptions
+        answer = page(numbered, lambda one: (0.0, one[0]), query, assumptions)
         return Reply(200, {**answer, "data": [one for _, one in answer["data"]]})
 
     def _weights(self, call: Call) -> Weights:

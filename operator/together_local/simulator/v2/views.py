@@ -7,9 +7,12 @@ of the bill.
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from typing import Any
 
 from together_local.simulator.clock import rfc3339
+from together_local.simulator.listing import in_list
+from together_local.simulator.replies import ListView
 from together_local.simulator.v2.deployment import Deployment
 from together_local.simulator.v2.endpoint import Endpoint
 from together_local.simulator.v2.states import DELETED, SCALING
@@ -47,7 +50,7 @@ def endpoint_view(endpoint: Endpoint) -> dict[str, Any]:
             {"deploymentId": share.deployment_id, "weight": share.weight}
             for share in endpoint.split
         ],
-        "deployments": [_summary(endpoint, one) for one in endpoint.living[:EMBEDDED]],
+        "deployments": [_summary(endpoint, one) for one in _embedded(endpoint)],
         "createdAt": rfc3339(endpoint.created_at),
         "updatedAt": rfc3339(endpoint.updated_at),
     }
@@ -139,6 +142,12 @@ def endpoint_entry(endpoint: Endpoint) -> dict[str, Any]:
         "created_at": endpoint.created_wall,
         "deleted_at": endpoint.deleted_wall,
     }
+
+
+def _embedded(endpoint: Endpoint) -> list[Deployment]:
+    # Summaries are a list too, so what lists do not show yet is missing among them.
+    listed = (one for one in endpoint.living if in_list(endpoint.site, one, ListView()))
+    return list(islice(listed, EMBEDDED))
 
 
 def _summary(endpoint: Endpoint, deployment: Deployment) -> dict[str, Any]:
