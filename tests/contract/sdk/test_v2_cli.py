@@ -138,3 +138,12 @@ def test_errors_of_the_grpc_kind_are_shown(cli_v2: Cli, still: SimulatorProcess)
     gone = cli_v2.run("endpoints", "get", "ep_nobody", "--no-json")
     assert gone.code == 1
     assert "'ep_nobody' not found" in gone.out
+
+
+def test_a_model_of_ones_own_is_deployed(cli_v2: Cli, still: SimulatorProcess) -> None:
+    own = still.admin.add_model("tuned", MODEL)
+    command = ("endpoints", "deploy", "default/tuned", "--endpoint", "tuned", "--json")
+    # Its configs are those of what it derives from.
+    made = cli_v2.ok(*command, "--config", config_of(cli_v2)).json["deployment"]
+    assert made["model"] == f"{own['model']}/revisions/{own['revisionId']}"
+    assert made["hardware"] == "2xnvidia-h100-80gb"
