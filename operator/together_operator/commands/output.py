@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from together_operator import logs
 from together_operator.controller.kube_errors import KubeError
@@ -84,7 +85,7 @@ def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         right = head == PRICE
         table.add_column(head, overflow="fold", justify="right" if right else "left")
     for row in rows:
-        table.add_row(*(logs.redact(cell).replace("[", r"\[") for cell in row))
+        table.add_row(*(Text(_plain(logs.redact(cell))) for cell in row))
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         wide = Console(width=1_000_000)
@@ -94,6 +95,13 @@ def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         console.print(table)
     for line in printed.get().splitlines():
         typer.echo(line.rstrip())
+
+
+def _plain(text: str) -> str:
+    """A text of somebody else's without what a terminal would obey."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 PRICE: Final = "$/H"
