@@ -107,11 +107,14 @@ def _released(case: Case, what: str) -> bool:
 
 
 def _blocked(case: Case, why: str, release: str, after: float | None = None) -> Decision:
-    return case.wait(
-        Reason.DELETION_BLOCKED,
+    return case.wait(Reason.DELETION_BLOCKED, _regardless(why, release), after)
+
+
+def _regardless(why: str, release: str) -> str:
+    """What is in the way, and how a person gets past it."""
+    return (
         f"{why}. To let the resource go regardless, and look after the endpoint yourself, set the"
-        f" annotation {names.RELEASE} to '{release}'",
-        after,
+        f" annotation {names.RELEASE} to '{release}'"
     )
 
 
@@ -166,8 +169,11 @@ def _telling(case: Case, decision: Decision) -> Decision:
     if not passing or case.observed.unsynced >= case.timing.grace:
         blocked = _blocked(case, situation.message, _responsibility(case), step.after)
         return replace(blocked, situation=replace(blocked.situation, cause=situation.cause))
-    message = "looking at Together" if situation.keep else situation.message
-    return case.wait(Reason.DELETING, f"Deleting; {message}", step.after, cause=situation.cause)
+    message = f"Deleting; {'looking at Together' if situation.keep else situation.message}"
+    if situation.cause is not None:
+        # Nobody has to wait until it counts as blocked to learn how to get past it.
+        message = _regardless(message, _responsibility(case))
+    return case.wait(Reason.DELETING, message, step.after, cause=situation.cause)
 
 
 def _is_busy(reason: Reason) -> bool:
