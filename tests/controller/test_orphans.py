@@ -153,6 +153,39 @@ def test_a_key_that_is_not_used_any_more_leaves_no_figures() -> None:
     virtually(scene())
 
 
+def test_it_looks_with_a_copy_when_the_secret_is_gone() -> None:
+    async def scene() -> None:
+        stage = await scenery()
+        stage.kube.secrets.pop(("ml", "together"))
+        later = stage.restarted()
+        later.kube.configmaps = stage.kube.configmaps
+        later.together.put("by-hand")
+        await later.fill()
+        assert await settled(later) == {"by-hand": Why.UNMANAGED}
+
+    virtually(scene())
+
+
+def test_it_looks_with_the_key_that_only_a_tombstone_keeps() -> None:
+    async def scene() -> None:
+        stage = await scenery()
+        resource = TogetherEndpoint.parse(stage.kube.endpoints.pop(ML))
+        held = stage.keys.held(resource.uid)
+        assert held is not None
+        grave = Tombstone(
+            cluster_tag("cluster"), owner_tag(resource.uid), ("late",), wall() + 24 * HOUR
+        )
+        await stage.keys.entomb(resource, grave, held.identity)
+        later = stage.restarted()
+        later.kube.configmaps = stage.kube.configmaps
+        await later.fill()
+        assert len(later.roster) == 0
+        assert await settled(later) == {resource.status.endpoint_id: Why.OWNER_GONE}
+        assert [orphan.credential for orphan in later.orphans.orphans()] == [held.identity]
+
+    virtually(scene())
+
+
 # -- what it leaves alone ----------------------------------------------------------------------
 
 
