@@ -81,6 +81,17 @@ class Kube:
             raise KubeAnswerError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.json()
 
+    def send(self, method: str, path: str, content: bytes) -> httpx.Response:
+        """One request with whatever bytes, and whatever came of it.
+
+        Args:
+            method: Its verb.
+            path: Its path and query, below the resources of the namespace.
+            content: What it carries.
+        """
+        headers = {"Content-Type": "application/json"}
+        return self._http.request(method, self._place + path, content=content, headers=headers)
+
     # -- TogetherEndpoints -----------------------------------------------------------------------
 
     def create(self, document: Object) -> Object:

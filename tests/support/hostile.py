@@ -78,6 +78,8 @@ def spoiled(document: Any, number: int, value: Any) -> Any:
     """
     every = places(document)
     path = every[number % len(every)]
+    # What is put there may be spoiled itself, and is drawn again for other documents.
+    value = value if value is ABSENT else copy.deepcopy(value)
     if not path:
         return None if value is ABSENT else value
     result = copy.deepcopy(document)

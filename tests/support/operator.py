@@ -469,6 +469,7 @@ def running_operator(
     start: bool = True,
     clusterwide: bool = False,
     shared: SimulatorProcess | None = None,
+    judged: bool = True,
 ) -> Iterator[OperatorProcess]:
     """Run an operator for the length of a block, with namespaces and a Together of its own.
 
@@ -484,6 +485,8 @@ def running_operator(
         start: Whether to start it at once.
         clusterwide: Whether it serves every namespace, with rights on the whole cluster.
         shared: Another one's Together, in place of one of its own.
+        judged: Whether every version of every resource is held against the contract at the end;
+            not where a test writes what breaks it.
     """
     mark = uuid.uuid4().hex[:8]
     names = [f"team-{mark}-{number}" for number in range(spaces)]
@@ -511,7 +514,8 @@ def running_operator(
             if start:
                 operator.start()
             yield operator
-            assert_contract(stream.all_versions())
+            if judged:
+                assert_contract(stream.all_versions())
             operator.assert_discreet()
         except BaseException:
             _explain(operator)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.effects import Effects
-from together_operator.controller.events import Recorder
+from together_operator.controller.events import WRITE_EVERY, Recorder
 from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
@@ -110,7 +110,7 @@ async def assembled(
         queue.add(key, trigger, LANES[trigger])
 
     released = Released(kube, settings.operator_namespace)
-    recorder = Recorder(kube)
+    recorder = Recorder(kube, write_every=WRITE_EVERY / scale)
     orphans = Orphans(
         accounts, keys, roster, released, metrics,
         Teller(kube, settings.operator_namespace, recorder), clocks, timing.lag,

@@ -104,6 +104,7 @@ class Recorder:
         api: Where to post them.
         capacity: How many may wait; what comes on top is dropped.
         pause: Seconds before the second attempt of a post; doubles.
+        write_every: Seconds between two writes of a repetition's count.
         clock: Monotonic seconds.
     """
 
@@ -113,10 +114,12 @@ class Recorder:
         *,
         capacity: int = 1000,
         pause: float = 1.0,
+        write_every: float = WRITE_EVERY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._pause = pause
+        self._write_every = write_every
         self._clock = clock
         self._queue: asyncio.Queue[_Event] = asyncio.Queue(capacity)
         self._known: OrderedDict[_Same, _Event] = OrderedDict()
@@ -172,7 +175,7 @@ class Recorder:
         else:
             event.count += 1
             event.at, event.happened = at, now
-            if event.waiting or now - event.written < WRITE_EVERY:
+            if event.waiting or now - event.written < self._write_every:
                 return
         try:
             self._queue.put_nowait(event)
