@@ -51,13 +51,14 @@ test-machine: $(STAMP)  ## Of these: everything else
 test-argocd: $(STAMP)  ## A real Argo CD syncs the quickstart
 	@$(BIN)/python -m pytest tests/argocd --argocd
 
-check: $(STAMP)  ## Lint, types, architecture, generated files
+check: $(STAMP)  ## Lint, types, architecture, generated files, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/together-operator crd --check crds
 	$(BIN)/python deploy/helm/document.py --check
+	@$(BIN)/python -m tests.audit
 
 bench: $(STAMP)  ## Measure; prints a table and JSON
 	@$(BIN)/python -m tests.bench
@@ -94,6 +95,8 @@ lock: $(STAMP)  ## Renew the lock files
 	$(BIN)/$(LOCK) tests/locks/together-v1.in -o tests/locks/together-v1.txt
 	$(BIN)/$(LOCK) tests/locks/together-v2.in -o tests/locks/together-v2.txt
 	$(BIN)/$(LOCK) tests/locks/together-legacy.in -o tests/locks/together-legacy.txt
+	$(BIN)/$(LOCK) tests/locks/pip-audit.in -o tests/locks/pip-audit.txt
+	$(BIN)/$(LOCK) tests/locks/checkov.in -o tests/locks/checkov.txt
 
 clean:  ## Remove what was built here (the shared cache of binaries stays)
 	-@[ -x $(BIN)/together-operator ] && $(BIN)/together-operator local down
