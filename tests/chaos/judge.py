@@ -6,7 +6,6 @@ the name that they have now.
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 import time
@@ -19,10 +18,9 @@ from tests.chaos.timing import BEYOND, LATENESS
 from tests.chaos.verdict import Verdict
 from tests.support.contract import violations
 from tests.support.judge import owner_of
+from tests.support.leaks import leaks
 from together_operator.core.marker import owner_tag
 
-_PREFIX: Final = 24
-"""Characters of a key that give it away: as many as no other text shares with it."""
 _SLACK: Final = 5.0
 """Seconds that a slow machine may add to a bound."""
 
@@ -135,14 +133,4 @@ def _secrets(run: Run, versions: list[Object], verdict: Verdict) -> None:
         "an event": json.dumps(run.kube.events()),
         "the metrics": run.stage.metrics(),
     }
-    for key in run.keys:
-        for form in _forms(key):
-            verdict.keys += [place for place, text in emitted.items() if form in text]
-
-
-def _forms(key: str) -> list[str]:
-    """How a key, or enough of it, may be written."""
-    raw = key.encode()
-    encoded = [base64.b64encode(b"\0" * shift + raw).decode() for shift in range(3)]
-    # What is before the key or after it changes the ends of its base64.
-    return [key[:_PREFIX], *(text[4 : 4 + _PREFIX] for text in encoded)]
+    verdict.keys += leaks(emitted, run.keys)
