@@ -11,7 +11,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster test-crashes test-chaos test-machine test-argocd check bench chaos chaos-boundaries chaos-mutations crd docs chart lock clean
+.PHONY: help setup demo test test-cluster test-crashes test-chaos test-machine test-argocd check model bench chaos chaos-boundaries chaos-mutations crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ check: $(STAMP)  ## Lint, types, architecture, generated files, known vulnerabil
 	$(BIN)/together-operator crd --check crds
 	$(BIN)/python deploy/helm/document.py --check
 	@$(BIN)/python -m tests.audit
+
+model: $(STAMP)  ## Explore the decision; STATES=n JOBS=n MIX=name, or MUTATIONS=1
+	@$(BIN)/python -m tests.model $(if $(STATES),--states $(STATES)) $(if $(JOBS),--jobs $(JOBS)) \
+	  $(if $(MIX),--mix '$(MIX)') $(if $(MUTATIONS),--mutations)
 
 bench: $(STAMP)  ## Measure; prints a table and JSON
 	@$(BIN)/python -m tests.bench

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from together_operator.core.marker import Marker, cluster_tag, owner_tag
@@ -11,6 +11,7 @@ from together_operator.core.scan import Found, Scan, Trait, classify, newcomers
 from together_operator.core.steps import Look
 from together_operator.resource.remote import Endpoint, Listing, Unavailable
 
+from .cloning import copy
 from .cluster_model import Body
 
 if TYPE_CHECKING:
@@ -110,4 +111,6 @@ class Account:
 
     def clone(self) -> Account:
         """The same, to go on with differently."""
-        return replace(self, traits=dict(self.traits), told=set(self.told))
+        new = copy(self)
+        new.traits, new.told = dict(self.traits), set(self.told)
+        return new

@@ -16,6 +16,7 @@ from together_operator.resource import names
 from together_operator.resource.spec import Spec
 from together_operator.resource.status import Status
 
+from .cloning import copy
 from .together_model import EPOCH
 
 DISCOVERY_LAG = 4.0
@@ -101,6 +102,7 @@ class Cluster:
         bodies: The resources by uid.
         key: What the person's Secret holds now.
         copies: The key copies by uid.
+        tombstones: Nonces that are watched for beyond their resource, on the key copy, by uid.
         writes: How often the operator wrote.
         defined: When the CRD was made, in unix seconds.
         undefined: When its removal began, in whole unix seconds, if it has.
@@ -110,6 +112,7 @@ class Cluster:
     bodies: dict[str, Body] = field(default_factory=dict)
     key: str | None = "K1"
     copies: dict[str, str] = field(default_factory=dict)
+    tombstones: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: int = 0
     version: int = 1
     defined: float = EPOCH
@@ -144,7 +147,7 @@ class Cluster:
     def touch(self, uid: str) -> None:
         """Somebody changes something that means nothing."""
         if uid in self.bodies:
-            self.annotate(uid, touched=str(self.version))
+            self._put(self.bodies[uid])
 
     def wipe_status(self, uid: str) -> None:
         """Somebody, or a restored etcd, loses the status."""
@@ -233,7 +236,10 @@ class Cluster:
 
     def clone(self) -> Cluster:
         """The same cluster, to go on with differently."""
-        return replace(self, bodies=dict(self.bodies), copies=dict(self.copies))
+        new = copy(self)
+        new.bodies, new.copies = dict(self.bodies), dict(self.copies)
+        new.tombstones = dict(self.tombstones)
+        return new
 
 
 def _merged(old: Mapping[str, str], notes: Mapping[str, str | None]) -> dict[str, str]:

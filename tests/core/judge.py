@@ -16,6 +16,7 @@ from together_operator.resource.remote import Order
 from together_operator.resource.spec import DeletionPolicy, OnMissing, State
 
 from .account_model import CLUSTER
+from .cloning import copy
 from .cluster_model import Body
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Judge:
         licences: Resources that a person has asked to be started since they last ran.
         granted: Endpoints that a person said belong to a resource.
         deletes: The endpoints to which a DELETE was sent.
+        unasked: Copies whose original is gone, before a person has said what is to be done.
+        departed: Owners (as marks name them) that promised to leave nothing behind.
         bounded: Whether the world keeps to what the protocol assumes.
     """
 
@@ -45,6 +48,8 @@ class Judge:
     licences: set[str] = field(default_factory=set)
     granted: set[tuple[str, str]] = field(default_factory=set)
     deletes: list[str] = field(default_factory=list)
+    unasked: set[str] = field(default_factory=set)
+    departed: set[str] = field(default_factory=set)
     bounded: bool = True
 
     # -- what is true at Together ----------------------------------------------------------------
@@ -57,6 +62,8 @@ class Judge:
         for owner in owners:
             if owners.count(owner) > 1:
                 raise Violation(f"I1: {owners.count(owner)} living endpoints of {owner}")
+            if owner in self.departed:
+                raise Violation(f"G2: an endpoint of {owner} came to life after it had gone")
 
     def posts(self, world: World, thought: Thought, step: Create) -> None:
         """A POST leaves."""
@@ -77,6 +84,14 @@ class Judge:
             wiped = operation is None
             if not wiped and operation is not None and operation.nonce != step.nonce:
                 raise Violation("Rule 1: a POST without a record")
+        if Marker.parse(step.order.display_name) is None:
+            raise Violation("Rule 2: a POST without the mark")
+        if body.uid in self.unasked:
+            raise Violation("Rule 14: a restored copy orders an endpoint, and nobody was asked")
+        if step.order.started is not (body.spec.state is State.STARTED) and (
+            not world.creates_stopped
+        ):
+            raise Violation("Rule 16: an order that is not as it was asked")
         if world.forbidden is not None:
             raise Violation("A POST against the operator's guards")
         if body.spec.adopt is not None:
@@ -116,6 +131,8 @@ class Judge:
                 if body.deleting:
                     raise Violation("An update of an endpoint whose resource is being deleted")
                 bounds = change.bounds
+                if change.display_name and Marker.parse(change.display_name) is None:
+                    raise Violation("Rule 2: a rename without the mark")
                 if bounds is not None and bounds != body.desired().bounds:
                     raise Violation(f"I8: bounds {bounds} that the resource does not ask for")
                 if bounds is not None and world.cluster.key is None:
@@ -140,6 +157,10 @@ class Judge:
 
     def _deletes(self, world: World, body: Body, step: Delete) -> None:
         self.deletes.append(step.endpoint_id)
+        operation = body.status.operation
+        removing = operation.removing if operation is not None else ()
+        if step.endpoint_id not in (body.status.endpoint_id, *removing):
+            raise Violation(f"G3: {step.endpoint_id} is deleted and is not on record")
         known = world.cluster.get(body.uid)
         if known is None or known.deleting:
             policy = _policy(world, body)
@@ -194,11 +215,13 @@ class Judge:
 
     def finished(self, world: World, body: Body) -> None:
         """G2: a resource went; nothing is left, and nothing can still land."""
-        if not body.deleting or not self.bounded or world.rival is not None:
+        if not body.deleting or world.rival is not None:
             return
         tag = owner_tag(body.uid)
         release = body.desired().release
-        if "unresolved" in release:
+        if _policy(world, body) is DeletionPolicy.DELETE and not release:
+            self.departed.add(tag)
+        if "unresolved" in release or not self.bounded:
             return
         flying = [
             f
@@ -226,6 +249,24 @@ class Judge:
             left = []
         if left:
             raise Violation(f"G2: the resource is gone under {policy}, {left[0].id} is left")
+
+    def buries(self, world: World, uid: str, endpoint_id: str) -> None:
+        """A DELETE leaves for what a tombstone names: only ever of its resource, and that gone."""
+        self.remote_writes += 1
+        if world.together.machines[endpoint_id].owner != owner_tag(uid):
+            raise Violation(f"I3: DELETE to {endpoint_id}, which is not of {uid}")
+        if uid in world.cluster.bodies and not world.cluster.bodies[uid].deleting:
+            raise Violation(f"G3: a tombstone deletes {endpoint_id} while {uid} lives")
+
+    # -- for a search ----------------------------------------------------------------------------
+
+    def clone(self) -> Judge:
+        """The same judge, to go on with differently."""
+        new = copy(self)
+        new.licences, new.granted = set(self.licences), set(self.granted)
+        new.deletes, new.unasked = list(self.deletes), set(self.unasked)
+        new.departed = set(self.departed)
+        return new
 
 
 def _elsewhere(machine: Machine) -> bool:

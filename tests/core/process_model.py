@@ -55,6 +55,7 @@ from together_operator.resource.status import Status
 from together_operator.resource.times import parse_time
 
 from .account_model import CLUSTER, Account
+from .cloning import copy
 from .cluster_model import Body, Conflict, NotFound
 from .request_model import change, create, probe
 from .together_model import EPOCH, PHASES
@@ -64,11 +65,24 @@ if TYPE_CHECKING:
 
 HOST = "https://api.together.test/v1"
 
-KUBE_PAUSE = 1.0
-"""Seconds after which a reconcile that the cluster did not answer is tried again."""
 
-KEY_PAUSE = 60.0
-"""Seconds between two looks for a missing key."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a process looks by itself, in seconds.
+
+    Attributes:
+        moving: Between two LISTs while something is in motion.
+        resting: Between two LISTs at rest.
+        failing: The longest pause after failed LISTs.
+        kube: Until a reconcile that the cluster did not answer is tried again.
+        key: Between two looks for a missing key.
+    """
+
+    moving: float = 5.0
+    resting: float = 30.0
+    failing: float = 240.0
+    kube: float = 1.0
+    key: float = 60.0
 
 
 class Down(Exception):  # noqa: N818 (it tells what happened)
@@ -91,6 +105,23 @@ class Entry:
     removing: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Flying:
+    """A POST that has been sent and whose answer is awaited.
+
+    Attributes:
+        case: The resource as the order was decided on.
+        step: The order.
+        outcome: What its answer will be.
+        at: When it comes.
+    """
+
+    case: Case
+    step: Create
+    outcome: Outcome
+    at: float
+
+
 @dataclass(slots=True)
 class Work:
     """One resource in the hands of one process.
@@ -101,6 +132,8 @@ class Work:
         due: When it is looked at again by itself.
         ready: Whether it is to be worked on now.
         entry: What the poller knows.
+        flying: The POST whose answer is awaited; nothing is done meanwhile.
+        again: Whether it has changed since it was read, and is to be read anew afterwards.
     """
 
     memory: Memory
@@ -108,6 +141,8 @@ class Work:
     due: float | None = None
     ready: bool = True
     entry: Entry | None = None
+    flying: Flying | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +183,7 @@ class Process:
             # The controller spreads the first reading of details; here it is simply an hour off.
             self.works[uid] = Work(Memory(born=world.now, details_at=world.now))
         else:
+            work.again = work.body is not None
             work.ready = True
 
     def think(self, world: World, uid: str) -> Thought | None:
@@ -160,9 +196,19 @@ class Process:
                 self.wake(world, other)
             return None
         case = self._observe(world, body, work.memory)
-        work.memory = case.memory
-        work.body = body
-        return Thought(self.name, uid, body, case, decide(case))
+        thought = Thought(self.name, uid, body, case, decide(case))
+        self.mind(thought)
+        return thought
+
+    def mind(self, thought: Thought) -> None:
+        """Keep what was noticed on the way to a decision."""
+        work = self.works[thought.uid]
+        work.again = work.again and work.body is not None
+        work.memory, work.body = thought.case.memory, thought.body
+        keys = thought.case.observed.keys
+        for key in (keys.held, keys.user):
+            if key is not None:
+                self.accounts.setdefault(key, Account(key))
 
     def _observe(self, world: World, body: Body, memory: Memory) -> Case:
         user = None if world.cluster.key is None else world.cluster.key
@@ -191,6 +237,7 @@ class Process:
             markers_lost=world.markers_lost,
             creates_stopped=world.creates_stopped,
             marked=account.marked(body) if account else (),
+            probes=world.probes,
             unsynced=_unsynced(body.status, EPOCH + world.now),
         )
         case = Case(body.desired(), body.status, observed, world.now)
@@ -209,7 +256,7 @@ class Process:
         except (Conflict, NotFound):
             work.body = None
         except Down:
-            work.body, work.ready, work.due = None, False, world.now + KUBE_PAUSE
+            work.body, work.ready, work.due = None, False, world.now + world.pace.kube
         except Killed:
             world.kill(self)
 
@@ -219,6 +266,11 @@ class Process:
         work.memory = case.memory
         if label == "kill":
             raise Killed
+        if isinstance(step, Create) and label.startswith("flying"):
+            outcome = create(world, replace(thought, case=case), step, label)
+            work.flying = Flying(case, step, outcome, world.now + world.timing.post_timeout)
+            work.ready = False
+            return
         after, outcome = self._carry_out(world, replace(thought, case=case), label)
         if label.startswith("kill"):
             raise Killed
@@ -245,6 +297,9 @@ class Process:
                 )
                 return after, None
             case Finish(nonces=nonces):
+                self._entomb(world, body, step)
+                if label == "kill-between":
+                    raise Killed
                 self._kube(world, body, label, lambda: self._let_go(world, body))
                 if not nonces:
                     cluster.copies.pop(body.uid, None)
@@ -254,6 +309,7 @@ class Process:
                     raise Down
                 if cluster.key == credential:
                     cluster.copies[body.uid] = credential
+                    cluster.tombstones.pop(body.uid, None)
                 if label == "lost":
                     raise Down
                 return body, None
@@ -273,6 +329,14 @@ class Process:
                 return body, None
             case _:
                 return body, self._remote(world, thought, label)
+
+    def _entomb(self, world: World, body: Body, step: Finish) -> None:
+        """The tombstone comes before the finalizer goes (create-once rule 13)."""
+        cluster = world.cluster
+        if step.nonces and body.uid not in cluster.copies and cluster.key == step.credential:
+            cluster.copies[body.uid] = cluster.key or ""
+        if step.nonces and body.uid in cluster.copies:
+            cluster.tombstones[body.uid] = step.nonces
 
     def _let_go(self, world: World, body: Body) -> Body:
         after = world.cluster.write_notes(body, {}, hold=False)
@@ -389,7 +453,7 @@ class Process:
             read = body
             body = self._kube(world, body, label, lambda: self._tell(world, read, status))
         work.memory = own_write(work.memory, str(thought.body.version), str(body.version))
-        work.body, work.ready = None, False
+        work.body, work.ready, work.again = None, work.again, False
         conditions = {c.type: c for c in body.status.conditions}
         ready = conditions[ConditionType.READY]
         operation = body.status.operation
@@ -404,32 +468,52 @@ class Process:
         )
         pauses = [] if step.after is None else [step.after]
         if case.observed.keys.trouble is not None:
-            pauses.append(KEY_PAUSE)
+            pauses.append(world.pace.key)
         if thought.decision.situation.reason in GRACED:
-            pauses.append(max(KEY_PAUSE, case.timing.grace - case.observed.unsynced))
+            pauses.append(max(world.pace.key, case.timing.grace - case.observed.unsynced))
         work.due = world.now + min(pauses) if pauses else None
 
     # -- polling ---------------------------------------------------------------------------------
 
-    def interval(self, account: Account) -> float:
+    def land(self, world: World) -> None:
+        """Take in the answers that have come."""
+        for work in self.works.values():
+            flying = work.flying
+            if flying is not None and flying.at <= world.now:
+                case = replace_memory(flying.case, work.memory)
+                work.memory = learn(case, flying.step, flying.outcome, world.now)
+                work.flying, work.ready = None, True
+
+    def next_event(self) -> float:
+        """When something happens by itself."""
+        times = [work.flying.at for work in self.works.values() if work.flying is not None]
+        times += [work.due for work in self.works.values() if work.due is not None]
+        return min(times, default=float("inf"))
+
+    def interval(self, world: World, account: Account) -> float:
         """Seconds between two LISTs with a key."""
         moving = any(
             work.entry is not None and work.entry.moving and work.entry.credential == account.key
             for work in self.works.values()
         )
-        pause = 5.0 if moving else 30.0
-        return min(pause * 2.0**account.failures, 240.0) if account.failures else pause
+        pause = world.pace.moving if moving else world.pace.resting
+        longest = world.pace.failing
+        return min(pause * 2.0**account.failures, longest) if account.failures else pause
 
-    def next_poll(self) -> float:
+    def next_poll(self, world: World) -> float:
         """When the next LIST is due."""
         return min(
-            (a.polled_at + self.interval(a) for a in self.accounts.values()), default=float("inf")
+            (a.polled_at + self.interval(world, a) for a in self.accounts.values()),
+            default=float("inf"),
         )
 
     def poll(self, world: World) -> None:
         """Look with each key whose time has come, and wake what is not as it was reported."""
+        for uid in world.cluster.tombstones:
+            key = world.cluster.copies[uid]
+            self.accounts.setdefault(key, Account(key))
         for account in self.accounts.values():
-            if account.polled_at + self.interval(account) <= world.now:
+            if account.polled_at + self.interval(world, account) <= world.now:
                 account.polled_at = world.now
                 self._poll(world, account)
 
@@ -459,6 +543,7 @@ class Process:
             if changed:
                 self.wake(world, uid)
         self._newcomers(world, account, answer)
+        self._bury(world, account, answer)
 
     def _newcomers(self, world: World, account: Account, poll: Poll) -> None:
         listed = frozenset(poll.lines)
@@ -476,13 +561,25 @@ class Process:
                 self.wake(world, uid)
         account.told &= listed
 
+    def _bury(self, world: World, account: Account, poll: Poll) -> None:
+        """Delete what came to life after its resource had gone (create-once rule 13)."""
+        for uid, nonces in world.cluster.tombstones.items():
+            if world.cluster.copies[uid] != account.key or uid in self.works:
+                continue
+            for endpoint_id in poll.lines:
+                trait = account.traits.get(endpoint_id)
+                marker = trait.marker if trait is not None else None
+                if marker is not None and marker.owner == owner_tag(uid) and marker.nonce in nonces:
+                    world.judge.buries(world, uid, endpoint_id)
+                    world.together.remove(endpoint_id, world.now)
+
     # -- for a search ----------------------------------------------------------------------------
 
     def clone(self) -> Process:
         """The same process, to go on with differently."""
         return Process(
             self.name,
-            {uid: replace(work) for uid, work in self.works.items()},
+            {uid: copy(work) for uid, work in self.works.items()},
             {key: account.clone() for key, account in self.accounts.items()},
         )
 

@@ -54,17 +54,17 @@ def create(world: World, thought: Thought, step: Create, label: str) -> Outcome:
         return Refused(Reason.INVALID_REQUEST, "The request is not valid")
     world.judge.posts(world, thought, step)
     project = together.projects[step.credential]
-    if label in ("late", "kill-late", "slow-late"):
+    if label in ("late", "kill-late", "slow-late", "flying-late"):
         if label == "slow-late":
             world.pass_time(world.timing.post_timeout)
         at = world.now + world.timing.late
-        if label == "kill-late":
+        if label in ("kill-late", "flying-late"):
             at += world.timing.post_timeout
         together.fly(Flight(at, "create", project, step.order, lag=world.lag))
     elif label not in ("nothing", "slow-nothing"):
         machine = together.make(step.order, project, world.now, lag=world.lag)
         world.judge.look(world)
-        if label == "ok":
+        if label in ("ok", "flying"):
             return Done(together.show(machine))
     if label in ("slow-lost", "slow-nothing"):
         world.pass_time(world.timing.post_timeout)

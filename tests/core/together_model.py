@@ -6,7 +6,8 @@ so that a run is its script and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from together_operator.core.marker import Marker
 from together_operator.resource.reasons import Reason
@@ -23,13 +24,21 @@ from together_operator.resource.remote import (
     Unavailable,
 )
 
+from .cloning import copy
+
 EPOCH = 1_700_000_000.0
 """Unix seconds at the world's zero."""
 
 BAD_HARDWARE = "bad_hardware"
 """Hardware that Together refuses."""
 
-_NEXT = {"PENDING": ("STARTING", 3.0), "STARTING": ("STARTED", 20.0), "STOPPING": ("STOPPED", 10.0)}
+LIFE: Mapping[str, tuple[str, float]] = {
+    "PENDING": ("STARTING", 3.0),
+    "STARTING": ("STARTED", 20.0),
+    "STOPPING": ("STOPPED", 10.0),
+}
+"""What each passing state turns into, and after how many seconds."""
+
 PHASES = {
     "PENDING": Phase.PENDING,
     "STARTING": Phase.STARTING,
@@ -104,6 +113,7 @@ class Together:
         forgetful: Whether display names do not come back as they were sent.
         skew: Seconds by which its clock is ahead of Kubernetes'.
         unlist: Seconds for which a LIST still shows what has been deleted.
+        life: What each passing state turns into, and after how many seconds.
     """
 
     projects: dict[str, str] = field(
@@ -122,6 +132,7 @@ class Together:
     machines: dict[str, Machine] = field(default_factory=dict)
     flights: tuple[Flight, ...] = ()
     omitted_at: float = float("-inf")
+    life: Mapping[str, tuple[str, float]] = field(default_factory=lambda: LIFE)
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -129,9 +140,9 @@ class Together:
         """When something happens by itself."""
         times = [flight.at for flight in self.flights]
         times += [
-            machine.since + _NEXT[machine.state][1]
+            machine.since + self.life[machine.state][1]
             for machine in self.machines.values()
-            if machine.alive and machine.state in _NEXT and not self._stuck(machine)
+            if machine.alive and machine.state in self.life and not self._stuck(machine)
         ]
         return min(times, default=float("inf"))
 
@@ -141,8 +152,8 @@ class Together:
     def pass_to(self, now: float) -> None:
         """Let happen what is due."""
         for machine in self.machines.values():
-            while machine.alive and machine.state in _NEXT and not self._stuck(machine):
-                state, seconds = _NEXT[machine.state]
+            while machine.alive and machine.state in self.life and not self._stuck(machine):
+                state, seconds = self.life[machine.state]
                 if machine.since + seconds > now:
                     break
                 machine.state, machine.since = state, machine.since + seconds
@@ -303,8 +314,7 @@ class Together:
 
     def clone(self) -> Together:
         """The same world, to go on with differently."""
-        return replace(
-            self,
-            denied=set(self.denied),
-            machines={key: replace(machine) for key, machine in self.machines.items()},
-        )
+        new = copy(self)
+        new.denied = set(self.denied)
+        new.machines = {key: copy(machine) for key, machine in self.machines.items()}
+        return new

@@ -40,9 +40,10 @@ from together_operator.resource.remote import Bounds, Order
 from together_operator.resource.spec import SecretKeyRef, Spec, State
 from together_operator.resource.status import Condition, Operation, Status
 
+from .cloning import copy
 from .cluster_model import Body, Cluster
 from .judge import Judge, Violation
-from .process_model import Process, Thought
+from .process_model import Pace, Process, Thought
 from .together_model import Machine, Together
 
 UID = "uid-1"
@@ -105,6 +106,8 @@ class World:
     Attributes:
         now: Monotonic seconds, the same for every process of this machine.
         timing: The waits in force.
+        pace: How often a process looks by itself.
+        probes: Whether serving is proved by a request.
         forbidden: Why the operator's guards forbid to buy, if they do.
         rival: Another resource that has the better right to the recorded endpoint.
         markers_lost: Whether names are known not to come back as they were sent.
@@ -118,6 +121,7 @@ class World:
 
     now: float = 1000.0
     timing: Timing = field(default_factory=Timing)
+    pace: Pace = field(default_factory=Pace)
     cluster: Cluster = field(default_factory=Cluster)
     together: Together = field(default_factory=Together)
     judge: Judge = field(default_factory=Judge)
@@ -127,6 +131,7 @@ class World:
     markers_lost: bool = False
     creates_stopped: bool = False
     complete: bool = True
+    probes: bool = True
     lag: float = 0.0
     deaf: bool = False
     frozen: set[str] = field(default_factory=set)
@@ -177,7 +182,7 @@ class World:
             (process, uid)
             for process in self.processes
             for uid, work in process.works.items()
-            if work.ready and process.name not in self.frozen
+            if work.ready and work.flying is None and process.name not in self.frozen
         ]
 
     def labels(self, thought: Thought) -> tuple[str, ...]:
@@ -214,6 +219,9 @@ class World:
         if self.now > before:
             self.turns = 0
 
+    def _awake(self) -> list[Process]:
+        return [process for process in self.processes if process.name not in self.frozen]
+
     # -- time ------------------------------------------------------------------------------------
 
     def pass_time(self, seconds: float) -> None:
@@ -224,7 +232,8 @@ class World:
             self.turns = 0
             self.together.pass_to(self.now)
             self.judge.look(self)
-            for process in self.processes:
+            for process in self._awake():
+                process.land(self)
                 process.poll(self)
                 for work in process.works.values():
                     if work.due is not None and work.due <= self.now:
@@ -232,9 +241,8 @@ class World:
 
     def _next(self) -> float:
         times = [self.together.next_event()]
-        for process in self.processes:
-            times.append(process.next_poll())
-            times += [w.due for w in process.works.values() if w.due is not None]
+        for process in self._awake():
+            times += [process.next_poll(self), process.next_event()]
         return max(min(times), self.now + 0.001)
 
     def work(self) -> None:
@@ -355,6 +363,16 @@ class World:
         """The resource is gone without having been deleted; its endpoint lives on."""
         del self.cluster.bodies[uid]
         self.wake(uid)
+
+    # -- for a search ----------------------------------------------------------------------------
+
+    def clone(self) -> World:
+        """The same world, to go on with differently; its trace begins anew."""
+        new = copy(self)
+        new.cluster, new.together = self.cluster.clone(), self.together.clone()
+        new.judge, new.trace, new.frozen = self.judge.clone(), [], set(self.frozen)
+        new.processes = [process.clone() for process in self.processes]
+        return new
 
     # -- what one sees ---------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 NAME_LIMIT = 63
 """The longest display name ever sent, in characters."""
@@ -17,6 +18,7 @@ NAME_LIMIT = 63
 _SUFFIX = re.compile(r" tep-([a-z2-7]{6})-([a-z2-7]{12})-([a-z2-7]{4})$")
 
 
+@lru_cache(1024)
 def _digest(text: str, length: int) -> str:
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:length]
 

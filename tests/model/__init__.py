@@ -1,0 +1,1 @@
+"""The decision that ships, explored exhaustively against a modelled world (`make model`)."""

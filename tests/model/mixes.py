@@ -1,0 +1,220 @@
+"""The mixes of faults: each is a small world, and everything that may go wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.core.process_model import Pace, Process
+from tests.core.world import UID, World
+from together_operator.core.timing import Timing
+from together_operator.resource.spec import State
+
+from .canon import NOW, settle
+from .moves import LEASE, Scene
+
+TIMING = Timing(
+    fence=1.0,
+    post_timeout=1.0,
+    late=1.0,
+    lag=1.0,
+    scan_gap=1.0,
+    grace=3.0,
+    drift=1e9,
+    probe=1.0,
+    repeat=1.0,
+    queue=1e9,
+    retry=(1.0, 2.0),
+)
+"""One tick for each of A, T, L, G and the gap of two scans; so W is four."""
+
+PACE = Pace(moving=1.0, resting=2.0, failing=2.0, kube=1.0, key=2.0)
+LIFE = {"PENDING": ("STARTED", 1.0), "STARTING": ("STARTED", 1.0), "STOPPING": ("STOPPED", 1.0)}
+
+
+def a_world(operators: int = 1, *, lag: float = 1.0, unlist: float = 0.0, **spec: object) -> World:
+    """A small world in which somebody has just applied a resource.
+
+    Args:
+        operators: How many processes work, without any Lease.
+        lag: For how long LISTs do not show a new endpoint, in ticks.
+        unlist: For how long LISTs still show a deleted one, in ticks.
+        **spec: What the resource asks for.
+    """
+    world = World(now=NOW, timing=TIMING, pace=PACE, probes=False)
+    world.together.life = LIFE
+    world.lag, world.together.unlist = lag, unlist
+    names = "ab"[:operators]
+    applied = World.with_resource(**spec)
+    body = world.cluster.add("mixtral", UID, applied.cluster.bodies[UID].spec, NOW)
+    if body.spec.state is State.STARTED:
+        world.judge.licences.add(UID)
+    world.processes = [Process(name) for name in names]
+    world.wake(UID)
+    settle(world)
+    return world
+
+
+def serving(**wishes: object) -> World:
+    """The same, some time later: the endpoint serves."""
+    world = a_world(**wishes)  # type: ignore[arg-type]
+    for _ in range(12):
+        world.work()
+        world.pass_time(1.0)
+    world.work()
+    settle(world)
+    return world
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A small world, and what may go wrong in it.
+
+    Attributes:
+        name: For the table.
+        about: What it is there to show.
+        faults: Which faults.
+        most: How many of them at most.
+        events: What may happen, each as often as it is named.
+        begin: Makes the world.
+        bounded: Whether effects arrive within L.
+        weight: Its share of the states, relative to others.
+    """
+
+    name: str
+    about: str
+    faults: frozenset[str]
+    most: int
+    events: tuple[str, ...] = ()
+    begin: Callable[[], World] = field(default=a_world)
+    bounded: bool = True
+    weight: float = 1.0
+
+    def scene(self) -> Scene:
+        """How it begins."""
+        world = self.begin()
+        world.judge.bounded = self.bounded
+        return Scene(world, self.most, self.events)
+
+
+def _of(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+_CREATE = _of("kill", "lost reply", "no effect", "late effect", "slow")
+_KUBE = _of("conflict", "write lost")
+
+MIXES: tuple[Mix, ...] = (
+    Mix(
+        "crashes", "SIGKILL between any two steps, answers lost, effects late; deleted at any time",
+        _CREATE, 3, ("delete",), weight=2.0,
+    ),
+    Mix(
+        "rule 4", "what was not sent, held up, or too late: recorded anew and not counted",
+        _of("kill", "not sent", "held up", "slow", "late effect", "SIGSTOP"), 3, ("delete",),
+        weight=2.0,
+    ),
+    Mix(
+        "rule 13", "a tombstone for attempts that land after the resource has gone",
+        _of("kill", "late effect", "no effect", "conflict"), 3,
+        ("delete", "beyond the bound"), bounded=False, weight=2.0,
+    ),
+    Mix(
+        "beyond L", "effects later than the bound: the extra goes, the recorded one stays",
+        _of("kill", "late effect", "slow"), 3, ("beyond the bound", "beyond the bound"),
+        bounded=False,
+    ),
+    Mix(
+        "stale views", "LISTs lag and are empty once, GETs say 404, deleted endpoints stay listed",
+        _of("kill", "lost reply", "late effect", "false 404", "silence"), 2,
+        ("delete", "a LIST without anything", "false 404 to a GET", "false 404 to a GET"),
+        lambda: a_world(unlist=1.0),
+    ),
+    Mix(
+        "lost status", "the status is lost at any time",
+        _of("kill", "lost reply", "late effect", "write lost"), 2, ("wipe status", "delete"),
+    ),
+    Mix(
+        "lost traces", "finalizer and annotation are stripped at any time",
+        _of("kill", "lost reply", "late effect"), 2,
+        ("strip finalizer", "strip owner", "wipe status", "delete"),
+    ),
+    Mix(
+        "the cluster", "writes to Kubernetes conflict, or succeed without an answer",
+        _KUBE | _of("kill", "lost reply"), 3, ("delete", "deaf"),
+    ),
+    Mix(
+        "refusals", "no capacity, a refusal for good, and answers that are none",
+        _of("kill", "no capacity", "refused", "late effect", "not sent"), 3,
+        ("typo", "correction", "delete"),
+    ),
+    Mix(
+        "keys", "the key changes, or goes, in the middle of a claim",
+        _of("kill", "lost reply", "late effect"), 2, ("key K3", "key K1", "delete"),
+    ),
+    Mix(
+        "no key", "the Secret goes first, or the key is refused",
+        _of("kill", "late effect"), 2, ("key gone", "key K2", "key revoked", "delete"),
+    ),
+    Mix(
+        "three attempts", "attempt after attempt without an answer, until a person is asked",
+        _of("no effect", "late effect", "kill"), 4, (),
+    ),
+    Mix(
+        "stop and start", "PATCHes in flight while a person stops and starts",
+        _of("kill", "lost reply", "no effect", "late effect"), 2,
+        ("stop", "start", "idle stop", "delete"), serving,
+    ),
+    Mix(
+        "changes", "scaled and renamed while writes fail, and the status is lost",
+        _of("kill", "lost reply", "late effect", "write lost"), 2,
+        ("scale", "rename", "wipe status", "delete"), serving,
+    ),
+    Mix(
+        "restarts", "stopped by others; only a person's wish starts it",
+        _of("kill", "lost reply", "late effect", "no capacity"), 2,
+        ("idle stop", "restart", "wipe status", "stop", "start"), serving,
+    ),
+    Mix(
+        "deletion", "deleted in every state, with every answer lost once",
+        _of("kill", "lost reply", "late effect", "false 404", "write lost"), 2,
+        ("delete", "suspend", "resume", "a LIST without anything", "false 404 to a GET"),
+        lambda: serving(unlist=1.0),
+    ),
+    Mix(
+        "the CRD",
+        "the CRD is removed, and with it the resource, in every state",
+        _of("kill", "lost reply", "late effect"),
+        2,
+        ("delete CRD", "delete"),
+    ),
+    Mix(
+        "policies", "Stop and Retain, with an attempt that is not resolved",
+        _of("kill", "late effect", "lost reply"), 2,
+        ("policy stop", "policy retain", "delete", "console stop"),
+    ),
+    Mix(
+        "copies", "a backup is put back beside the original, which may be lost",
+        _of("kill", "lost reply", "late effect"), 1,
+        ("backup restored", "rebuilt from a backup", "original lost", "delete"),
+    ),
+    Mix(
+        "strangers", "a person copies the name, marks and all",
+        _of("kill", "no effect", "late effect"), 2,
+        ("console copies name", "console delete", "delete"),
+    ),
+    Mix(
+        "two operators", "two processes, no Lease: crashes, late effects, SIGSTOP",
+        _of("kill", "late effect", "lost reply", "SIGSTOP"), 2, ("delete",),
+        lambda: a_world(2), weight=3.0,
+    ),
+    Mix(
+        "two and no status", "two processes, no Lease, and the status is lost",
+        _of("late effect", "kill"), 1, ("wipe status",), lambda: a_world(2), weight=2.0,
+    ),
+    Mix(
+        "the Lease", "the Lease changes hands while the leader is stopped or at work",
+        _of("SIGSTOP", "late effect", "kill", "slow"), 2, (LEASE, "delete"),
+    ),
+)  # fmt: skip
+"""Every mix."""

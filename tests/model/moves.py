@@ -1,0 +1,345 @@
+"""What may happen next in a world: steps that turn out well or badly, events, and time.
+
+A move is a small value, so that the way to a violation is a list of moves that can be played again
+and told. Faults and events are counted in a purse: within one mix of faults a search visits
+everything that so many of them can bring about, in every order and at every moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, get_args
+
+from tests.core.happenings import HAPPENINGS
+from tests.core.process_model import Process, Thought
+from tests.core.world import World
+from together_operator.core.steps import (
+    Create,
+    Delete,
+    Finish,
+    KeepKey,
+    List,
+    Look,
+    Prepare,
+    Record,
+    Start,
+    Step,
+    Stop,
+    Update,
+    Wait,
+)
+
+from .canon import settle
+
+LEASE = "the Lease changes hands"
+
+COPY = "uid-2"
+"""The uid of a restored copy."""
+
+_WRITES = (Update, Start, Stop, Delete)
+_ANY = tuple(kind for kind in get_args(Step) if kind is not Wait)
+_KUBE = (Record, Prepare, Finish, KeepKey)
+
+FAULTS: dict[str, tuple[tuple[tuple[type[Step], ...], str], ...]] = {
+    "lost reply": (((Create, *_WRITES), "lost"),),
+    "no effect": (((Create, *_WRITES), "nothing"),),
+    "late effect": (((Create, *_WRITES), "late"), ((Create,), "flying-late")),
+    "slow": (((Create,), "flying"), ((Create,), "flying-lost"), ((Record,), "slow")),
+    "held up": (((Create,), "paused"),),
+    "not sent": (((Create,), "unsent"),),
+    "no capacity": (((Create, Start), "refused"),),
+    "refused": (((Create,), "refused-for-good"),),
+    "conflict": (((Record, Prepare, Finish), "conflict"),),
+    "write lost": ((_KUBE, "lost"),),
+    "false 404": (((Delete,), "absent"),),
+    "silence": (((List, Look), "down"),),
+    "kill": ((_ANY, "kill"), ((Finish,), "kill-between"), ((Create,), "kill-late")),
+}  # fmt: skip
+"""In which ways a step can turn out badly, by the name of the fault."""
+
+
+class Move(NamedTuple):
+    """One thing that happens.
+
+    Attributes:
+        kind: `step`, `fault`, `event`, `wait`, `stop`, `wake`, `hear` or `kill`.
+        who: The process that takes a step, or that is stopped, woken or killed.
+        uid: The resource that is worked on.
+        what: How a step turns out, or what happens.
+    """
+
+    kind: str
+    who: str = ""
+    uid: str = ""
+    what: str = ""
+
+
+WAIT = Move("wait")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A world, and what may still happen to it.
+
+    Attributes:
+        world: The world.
+        faults: How many faults are left.
+        events: Events that may still happen.
+        deposed: A process that no longer leads and has not noticed yet (create-once rule 15).
+    """
+
+    world: World
+    faults: int
+    events: tuple[str, ...]
+    deposed: str = ""
+
+
+def _backup(world: World) -> None:
+    world.restore(COPY, notes=True, status=True)
+
+
+def _lose(world: World) -> None:
+    world.lose()
+
+
+def _rebuild(world: World) -> None:
+    """The cluster is built anew from a backup: the same resource under another uid."""
+    _backup(world)
+    _lose(world)
+    world.judge.unasked.add(COPY)
+
+
+def _hide(world: World) -> None:
+    world.together.hiding = 1
+
+
+def _omit(world: World) -> None:
+    world.together.omitting = True
+
+
+def _listed(world: World) -> bool:
+    """Whether LISTs have shown everything that lives: only then is one without it a bad one."""
+    return all(
+        world.now > machine.created + world.timing.lag for machine in world.together.living()
+    )
+
+
+def _beyond(world: World) -> None:
+    """What is in flight arrives later than the protocol assumes."""
+    together = world.together
+    late = 2 * world.timing.settle
+    together.flights = tuple(replace(f, at=f.at + late) for f in together.flights)
+
+
+def _second(world: World) -> None:
+    """The Lease changes hands: another process leads, and the former does not know it yet."""
+    former = world.processes[0]
+    other = Process("b" if former.name == "a" else "a")
+    world.processes.append(other)
+    for uid in world.cluster.bodies:
+        other.wake(world, uid)
+
+
+_OWN_EVENTS = {
+    "backup restored": (_backup, lambda world: world.body is not None and world.body.held),
+    "original lost": (_lose, lambda world: COPY in world.cluster.bodies and world.body is not None),
+    "rebuilt from a backup": (
+        _rebuild,
+        lambda world: (
+            world.body is not None
+            and world.body.status.endpoint_id is not None
+            and COPY not in world.cluster.bodies
+        ),
+    ),
+    "false 404 to a GET": (_hide, lambda world: not world.together.hiding),
+    "a LIST without anything": (_omit, _listed),
+    "beyond the bound": (_beyond, lambda world: bool(world.together.flights)),
+    LEASE: (_second, lambda world: len(world.processes) == 1),
+}
+"""Events besides those that the drawn stories know."""
+
+
+def _may(world: World, name: str) -> bool:
+    if name in _OWN_EVENTS:
+        return bool(_OWN_EVENTS[name][1](world))
+    return HAPPENINGS[name].may(world)
+
+
+def _happen(world: World, name: str) -> None:
+    if name in _OWN_EVENTS:
+        _OWN_EVENTS[name][0](world)
+    else:
+        HAPPENINGS[name].run(world)
+
+
+def fair(world: World) -> Move:
+    """What happens next when nothing goes wrong any more."""
+    if world.frozen:
+        return Move("wake", min(world.frozen))
+    if world.deaf:
+        return Move("hear")
+    for process, uid in world.ready():
+        return Move("step", process.name, uid, "ok")
+    return WAIT
+
+
+Thoughts = dict[tuple[str, str], Thought | None]
+"""What each process that has something to do would do next, by its name and the resource's uid."""
+
+
+def thoughts(world: World) -> Thoughts:
+    """What everybody would do next."""
+    return {
+        (process.name, uid): think(world.clone(), process.name, uid)
+        for process, uid in world.ready()
+    }
+
+
+def moves(scene: Scene, faults: frozenset[str], known: Thoughts) -> list[Move]:
+    """Everything that may happen next, the fair move first.
+
+    Args:
+        scene: The world, and what is left in the purse.
+        faults: The faults of the mix.
+        known: What everybody would do next.
+    """
+    world = scene.world
+    first = fair(world)
+    found = [first]
+    ready = world.ready()
+    found += [Move("step", process.name, uid, "ok") for process, uid in ready]
+    if not ready:
+        found.append(WAIT)
+    found += [Move("wake", name) for name in sorted(world.frozen)]
+    found += [Move("event", what=name) for name in dict.fromkeys(scene.events) if _may(world, name)]
+    if scene.faults:
+        found += _faulty(world, known, faults)
+    return list(dict.fromkeys(found))
+
+
+def _faulty(world: World, known: Thoughts, faults: frozenset[str]) -> list[Move]:
+    found: list[Move] = []
+    for (name, uid), thought in known.items():
+        if thought is None:
+            continue
+        step = thought.decision.step
+        for fault in sorted(faults & FAULTS.keys()):
+            for kinds, label in FAULTS[fault]:
+                if isinstance(step, kinds):
+                    found.append(Move("fault", name, uid, label))
+    if "kill" in faults:
+        idle = {p.name for p in world.processes} - {name for name, _ in known}
+        found += [Move("kill", name) for name in sorted(idle)]
+    if "SIGSTOP" in faults and not world.frozen:
+        found += [Move("stop", process.name) for process in world.processes]
+    return found
+
+
+def think(world: World, name: str, uid: str) -> Thought | None:
+    """What one process would do next about a resource."""
+    process = next(p for p in world.processes if p.name == name)
+    world.nonces = _unused(world)
+    return process.think(world, uid)
+
+
+def _unused(world: World) -> int:
+    """So many letters have been drawn that the next draw is one that is nowhere to be seen."""
+    used: set[str] = set()
+    for body in world.cluster.bodies.values():
+        _nonces(body.status.operation, used)
+    for machine in world.together.machines.values():
+        used.add(machine.nonce or "")
+    for flight in world.together.flights:
+        used.add(getattr(flight.what, "display_name", None) or "")
+    for nonces in world.cluster.tombstones.values():
+        used.update(nonces)
+    for process in world.processes:
+        for work in process.works.values():
+            memory = work.memory
+            if work.body is not None:
+                _nonces(work.body.status.operation, used)
+            if memory.fence is not None:
+                used.add(memory.fence.nonce)
+            if memory.answer is not None:
+                used.add(memory.answer.nonce)
+            if work.flying is not None:
+                used.add(work.flying.step.nonce)
+            used.update(subject for subject, _ in memory.first_sight)
+    tails = {text[-4:] for text in used}
+    number = 0
+    while True:
+        probe = World(nonces=number).draw_nonce() if number not in _LETTERS else _LETTERS[number]
+        _LETTERS[number] = probe
+        if probe not in tails:
+            return number
+        number += 1
+
+
+_LETTERS: dict[int, str] = {}
+
+
+def _nonces(operation: object, used: set[str]) -> None:
+    if operation is not None:
+        used.add(operation.nonce)  # type: ignore[attr-defined]
+        used.update(operation.open)  # type: ignore[attr-defined]
+
+
+def play(scene: Scene, move: Move, known: Thoughts | None = None) -> Scene:
+    """Have one thing happen; what it started from stays as it was.
+
+    Args:
+        scene: What there is.
+        move: What happens.
+        known: What everybody would do next, if that is known.
+
+    Raises:
+        Violation: A promise was broken.
+    """
+    world = scene.world.clone()
+    faults, events, deposed = scene.faults, scene.events, scene.deposed
+    match move.kind:
+        case "step" | "fault":
+            _step(world, move, deposed, known)
+            faults -= move.kind == "fault"
+        case "wait":
+            world.pass_time(1.0)
+            if deposed and deposed not in world.frozen:
+                # A lost Lease ends the process.
+                world.processes = [p for p in world.processes if p.name != deposed]
+                deposed = ""
+        case "event":
+            if move.what == LEASE:
+                deposed = world.processes[0].name
+            _happen(world, move.what)
+            left = list(events)
+            left.remove(move.what)
+            events = tuple(left)
+        case "stop":
+            world.frozen.add(move.who)
+            faults -= 1
+        case "hear":
+            HAPPENINGS["deaf"].run(world)
+        case "wake":
+            world.frozen.discard(move.who)
+        case "kill":
+            world.kill(next(p for p in world.processes if p.name == move.who))
+            faults -= 1
+    world.judge.look(world)
+    settle(world)
+    return Scene(world, faults, events, deposed)
+
+
+def _step(world: World, move: Move, deposed: str, known: Thoughts | None) -> None:
+    process = next(p for p in world.processes if p.name == move.who)
+    thought = known.get((move.who, move.uid)) if known else None
+    if thought is None:
+        thought = think(world, move.who, move.uid)
+        if thought is None:
+            return
+    else:
+        process.mind(thought)
+    if process.name == deposed and isinstance(thought.decision.step, _WRITES):
+        # PATCH and DELETE need a Lease with time left (create-once rule 15).
+        world.processes.remove(process)
+        return
+    world.act(process, thought, move.what)

@@ -1,0 +1,289 @@
+"""Each rule of creating exactly once, taken out of a copy of the code: does the model notice?
+
+A model that finds nothing proves something only if it finds what is wrong. So each rule is removed
+in turn, in memory and by its very text (which has to be there, so that a rule that is rewritten
+asks for a new mutation), and the search has to come upon a broken promise. There is no switch for
+any of it in the code that ships.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from together_operator.core.timing import Timing
+
+from .mixes import MIXES, TIMING
+from .search import Result, search
+
+CORE = "together_operator.core"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of a copy of the code.
+
+    Attributes:
+        where: Module and name, as in `core.case:Case.record`.
+        old: What is there, exactly once.
+        new: What is put in its place.
+    """
+
+    where: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A rule that is removed or weakened.
+
+    Attributes:
+        rule: Its number in the protocol; empty for an invariant beside it.
+        about: What is left out.
+        mix: The mix of faults in which that shows.
+        edits: How it is left out.
+        most: How many faults that takes.
+        faults: Which of the mix are enough; all by default.
+        events: Which events are enough; those of the mix by default.
+        timing: The waits, if not those of the mix.
+    """
+
+    rule: str
+    about: str
+    mix: str
+    edits: tuple[Edit, ...]
+    most: int = 1
+    faults: frozenset[str] | None = None
+    events: tuple[str, ...] | None = None
+    timing: Timing | None = None
+
+
+ENOUGH = 10_000
+"""States within which each mutation has to be noticed."""
+
+_LONG = replace(TIMING, late=3.0, lag=3.0)
+"""L and G so long that the gap of two scans does not make up for either."""
+
+MUTATIONS: tuple[Mutation, ...] = (
+    Mutation(
+        "1", "the POST does not wait for the finalizer", "crashes",
+        (Edit("creating:_attempt", "not case.held or desired.owner_uid != desired.uid", "False"),
+         Edit("copies:settle_copy", "desired.held and desired.owner_uid == desired.uid", "True")),
+    ),
+    Mutation(
+        "1", "the POST does not wait for the key copy", "crashes",
+        (Edit("creating:_attempt", "if observed.keys.held != user:", "if False:"),
+         Edit("creating:_send", "keys.user == keys.held == operation.credential",
+              "keys.user == operation.credential")),
+    ),
+    Mutation(
+        "2", "a rename leaves the mark out", "changes",
+        (Edit("desired:Desired.change", "marker.write(self.human_name)", "self.human_name"),),
+    ),
+    Mutation(
+        "3", "a record of another uid counts", "copies",
+        (Edit("case:Case.record",
+              "if operation is not None and (operation.uid, operation.cluster) == (",
+              "if operation is not None or (None, None) == ("),),
+    ),
+    Mutation(
+        "4", "nothing bounds the time from the record to the POST", "two operators",
+        (Edit("creating:_send", "fence is not None and case.now - fence.began <= case.timing.fence",
+              "fence is not None"),
+         Edit("tests.core.request_model:create",
+              "fence is None or world.now - fence.began > world.timing.fence", "fence is None")),
+        faults=frozenset({"SIGSTOP"}), events=(),
+    ),
+    Mutation(
+        "4", "a process that did not write the record takes it for unsent", "crashes",
+        (Edit("case:Case.nothing_sent",
+              "and fence is not None\n        and fence.nonce == self.operation.nonce\n"
+              "        and not fence.posted",
+              "and not (fence is not None and fence.posted)"),
+         Edit("creating:_send",
+              "return _attempt(case, operation.open, operation.attempts)",
+              "return _attempt(case, operation.open, operation.attempts)")),
+    ),
+    Mutation(
+        "5", "an unclear answer counts as not sent", "crashes",
+        (Edit("learning:_created", "if isinstance(outcome, NotSent):",
+              "if isinstance(outcome, NotSent | Ambiguous):"),),
+    ),
+    Mutation(
+        "6", "what is listed and cannot be read is no candidate", "stale views",
+        (Edit("scan:classify", "unread.append(line.id)", "continue"),),
+        faults=frozenset({"late effect"}), events=("false 404 to a GET",) * 6,
+    ),
+    Mutation(
+        "6", "a scan with another key counts", "keys",
+        (Edit("settling:settle",
+              "case.operation.credential if case.operation else case.credential",
+              "case.observed.keys.user or case.credential"),
+         Edit("creating:_attempt", "case.operation.credential != user", "False")),
+        faults=frozenset({"late effect"}), events=("key K3",),
+    ),
+    Mutation(
+        "7", "the wait leaves out L", "crashes",
+        (Edit("timing:Timing.settle", " + self.late", ""),),
+        faults=frozenset({"kill"}), events=(), timing=_LONG,
+    ),
+    Mutation(
+        "7", "the wait leaves out G", "crashes",
+        (Edit("timing:Timing.settle", " + self.lag", ""),),
+        faults=frozenset({"kill"}), events=(), timing=_LONG,
+    ),
+    Mutation(
+        "7", "one empty look is enough", "stale views",
+        (Edit("settling:settle",
+              "empties and empties[-1] - empties[0] >= case.timing.scan_gap", "empties"),),
+        most=2, faults=frozenset({"lost reply", "SIGSTOP"}), events=("a LIST without anything",),
+    ),
+    Mutation(
+        "8", "only the newest nonce is claimed", "beyond L",
+        (Edit("case:Case.unaccounted", "(alone or found.nonce in self.open)",
+              "found.nonce == (self.operation.nonce if self.operation else '')"),
+         Edit("removing:newly_proven", "if nonce in operation.open\n",
+              "if nonce == operation.nonce\n")),
+    ),
+    Mutation(
+        "9", "an attempt that made nothing is forgotten", "beyond L",
+        (Edit("creating:_next_attempt", "(*operation.open, operation.nonce)", "()"),),
+    ),
+    Mutation(
+        "10", "without a record there was no attempt", "lost status",
+        (Edit("case:Case.record_lost", "self.operation is None\n", "False\n"),),
+    ),
+    Mutation(
+        "11", "our mark alone licenses a deletion", "strangers",
+        (Edit("removing:newly_proven", "if nonce in operation.open\n        and ", "if "),),
+    ),
+    Mutation(
+        "12", "a deletion does not settle an open attempt", "crashes",
+        (Edit("deleting:_settle", "if not subjects or", "if True or"),),
+    ),
+    Mutation(
+        "12", "one LIST without it is gone", "deletion",
+        (Edit("case:Case.gone", "and absence.not_found is not None\n"
+              "        and absence.last >= absence.first + self.timing.lag", ""),),
+    ),
+    Mutation(
+        "13", "no tombstone is left", "rule 13",
+        (Edit("deleting:_finish", "Finish(nonces, ", "Finish((), "),),
+        faults=frozenset({"late effect"}),
+    ),
+    Mutation(
+        "14", "a copy is not asked about", "copies",
+        (Edit("copies:settle_copy", "if lives[1] or ", "if True or "),),
+    ),
+    Mutation(
+        "16", "v1 creates stopped, unasked", "crashes",
+        (Edit("creating:_send", "case.desired.started and not case.observed.creates_stopped",
+              "False"),),
+    ),
+    Mutation(
+        "I8", "what stopped by itself is started again", "restarts",
+        (Edit("upkeep:_start", "if not turned and not asked:", "if False:"),),
+    ),
+)  # fmt: skip
+"""Every mutation. Rule 5's connection and rule 15's Lease are the process's, not the decision's."""
+
+ELSEWHERE: tuple[tuple[str, str, str], ...] = (
+    ("5", "a fresh connection, no retry, no redirect", "`tests/together`, against the simulator"),
+    (
+        "9",
+        "Auto leaves v1 while an attempt is open",
+        "no driver but v1's exists yet: nothing to do",
+    ),
+    (
+        "15",
+        "the Lease is not asked before a PATCH or DELETE",
+        "`tests/cluster`, with two processes",
+    ),
+)
+"""What of a rule only a process can show, and where it is shown."""
+
+
+def _resolve(where: str) -> tuple[Any, Any, str, Any]:
+    """Module, owner, name and value of what is to be changed."""
+    module_name, _, path = where.partition(":")
+    full = module_name if module_name.startswith("tests.") else f"{CORE}.{module_name}"
+    module = importlib.import_module(full)
+    owner: Any = module
+    *outer, name = path.split(".")
+    for part in outer:
+        owner = getattr(owner, part)
+    return module, owner, name, inspect.getattr_static(owner, name)
+
+
+def _function(value: Any) -> Any:
+    """The function in a property, cached or not."""
+    return getattr(value, "fget", None) or getattr(value, "func", None) or value
+
+
+def _changed(module: Any, name: str, value: Any, edits: list[Edit]) -> Any:
+    source = textwrap.dedent(inspect.getsource(_function(value)))
+    for edit in edits:
+        if source.count(edit.old) != 1:
+            raise ValueError(f"{edit.where} does not say {edit.old!r} exactly once any more")
+        source = source.replace(edit.old, edit.new)
+    scratch: dict[str, Any] = {}
+    code = compile(f"from __future__ import annotations\n{source}", edits[0].where, "exec")
+    exec(code, module.__dict__, scratch)  # noqa: S102 (the point: a changed copy of our own code)
+    return scratch[name]
+
+
+@contextmanager
+def mutated(mutation: Mutation) -> Iterator[None]:
+    """Have a rule removed for a while, everywhere that its code is used."""
+    undo: list[tuple[Any, str, Any]] = []
+    places: dict[str, list[Edit]] = {}
+    for edit in mutation.edits:
+        places.setdefault(edit.where, []).append(edit)
+    try:
+        for where, edits in places.items():
+            module, owner, name, value = _resolve(where)
+            changed = _changed(module, name, value, edits)
+            if hasattr(changed, "__set_name__"):
+                changed.__set_name__(owner, name)
+            users = [owner] if owner is not module else _users(name, value)
+            for user in users:
+                undo.append((user, name, value))
+                setattr(user, name, changed)
+        yield
+    finally:
+        for user, name, value in reversed(undo):
+            setattr(user, name, value)
+
+
+def _users(name: str, value: Any) -> list[Any]:
+    """Every module in which a function goes by its name."""
+    return [
+        module
+        for path, module in list(sys.modules.items())
+        if path.startswith((CORE, "tests.core"))
+        and getattr(module, "__dict__", {}).get(name) is value
+    ]
+
+
+def try_out(mutation: Mutation, limit: int) -> Result:
+    """Search without a rule."""
+    mix = next(mix for mix in MIXES if mix.name == mutation.mix)
+    world = mix.begin()
+    if mutation.timing is not None:
+        world.timing, world.lag = mutation.timing, mutation.timing.lag
+    mix = replace(
+        mix,
+        most=mutation.most,
+        begin=world.clone,
+        faults=mix.faults if mutation.faults is None else mutation.faults,
+        events=mix.events if mutation.events is None else mutation.events,
+    )
+    with mutated(mutation):
+        return search(mix, limit)
