@@ -186,7 +186,7 @@ MIXES: tuple[Mix, ...] = (
         "the CRD is removed, and with it the resource, in every state",
         _of("kill", "lost reply", "late effect"),
         2,
-        ("delete CRD", "delete"),
+        ("the CRD is removed", "delete"),
     ),
     Mix(
         "policies", "Stop and Retain, with an attempt that is not resolved",

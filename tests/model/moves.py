@@ -12,6 +12,7 @@ from typing import NamedTuple, get_args
 
 from tests.core.happenings import HAPPENINGS
 from tests.core.process_model import Process, Thought
+from tests.core.together_model import EPOCH
 from tests.core.world import World
 from together_operator.core.steps import (
     Create,
@@ -109,6 +110,20 @@ def _rebuild(world: World) -> None:
     world.judge.unasked.add(COPY)
 
 
+def _undefine(world: World) -> None:
+    world.undefine()
+
+
+def _told_apart(world: World) -> bool:
+    """Whether the CRD stays, and its removal can be told from a deletion just before it.
+
+    Kubernetes tells times in whole seconds, which here are ticks.
+    """
+    body, now = world.body, EPOCH + world.now
+    earlier = body is None or body.deleted is None or body.deleted < now
+    return world.cluster.undefined is None and earlier
+
+
 def _hide(world: World) -> None:
     world.together.hiding = 1
 
@@ -143,6 +158,7 @@ def _second(world: World) -> None:
 _OWN_EVENTS = {
     "backup restored": (_backup, lambda world: world.body is not None and world.body.held),
     "original lost": (_lose, lambda world: COPY in world.cluster.bodies and world.body is not None),
+    "the CRD is removed": (_undefine, _told_apart),
     "rebuilt from a backup": (
         _rebuild,
         lambda world: (
