@@ -581,6 +581,7 @@ class Process:
             self.name,
             {uid: copy(work) for uid, work in self.works.items()},
             {key: account.clone() for key, account in self.accounts.items()},
+            dict(self.reserved),
         )
 
 

@@ -34,7 +34,7 @@ LONGEST = 9.0
 
 _STEADY = frozenset(
     {"ending", "born", "began", "at", "sent_at", "first", "last", "not_found", "probed_at",
-     "queued_since", "details_at"}
+     "queued_since", "details_at", "marked_at"}
 )  # fmt: skip
 _WALL = frozenset({"created_at", "date", "removed_at"})
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"')
@@ -144,7 +144,8 @@ def _plain_work(world: World, uid: str, work: Work) -> None:
     changes: dict[str, Any] = {}
     if operation is None or operation.phase is not OperationPhase.REFUSED:
         changes["born"] = 0.0
-    if not memory.rejections:
+    reads = body is not None and (body.deleting or body.spec.adopt is not None)
+    if not memory.rejections and not reads:
         changes["details_at"] = 0.0
     if any(getattr(memory, name) != value for name, value in changes.items()):
         work.memory = replace(memory, **changes)
@@ -418,6 +419,7 @@ def _machine_key(machine: Machine) -> Hashable:
 def _process_key(process: Process, frozen: bool) -> Hashable:
     return (
         frozen,
+        tuple(sorted(process.reserved.items())),
         tuple(_work_key(uid, work) for uid, work in sorted(process.works.items())),
         tuple(_account_key(account) for _, account in sorted(process.accounts.items())),
     )
@@ -431,7 +433,11 @@ def _work_key(uid: str, work: Work) -> Hashable:
         None if work.body is None else _body_key(work.body),
         work.due,
         (work.ready, work.again),
-        entry and (entry.credential, entry.endpoint_id, entry.state, entry.moving, entry.missing),
+        entry
+        and (
+            (entry.credential, entry.endpoint_id, entry.state, entry.moving, entry.missing),
+            entry.removing,
+        ),
         flying and (flying.step, flying.outcome, flying.at, flying.case.desired.generation),
     )
 

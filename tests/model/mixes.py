@@ -66,6 +66,15 @@ def serving(**wishes: object) -> World:
     return world
 
 
+def made_by_hand() -> World:
+    """A small world in which a resource is to take over what a person has made."""
+    world = a_world(adopt={"endpoint_id": "endpoint-1"})
+    world.by_hand("by hand")
+    world.together.pass_to(world.now + 10)
+    settle(world)
+    return world
+
+
 @dataclass(frozen=True)
 class Mix:
     """A small world, and what may go wrong in it.
@@ -187,6 +196,22 @@ MIXES: tuple[Mix, ...] = (
         _of("kill", "lost reply", "late effect"),
         2,
         ("the CRD is removed", "delete"),
+    ),
+    Mix(
+        "replaced",
+        "the endpoint vanishes; another one is made only where the resource says so",
+        _of("kill", "lost reply", "late effect"),
+        2,
+        ("console delete", "recreate", "a LIST without anything", "false 404 to a GET", "delete"),
+        serving,
+    ),
+    Mix(
+        "taken over",
+        "an endpoint that a person made is taken over",
+        _of("kill", "lost reply", "late effect", "write lost"),
+        2,
+        ("delete", "policy delete", "wipe status", "console delete"),
+        made_by_hand,
     ),
     Mix(
         "policies", "Stop and Retain, with an attempt that is not resolved",

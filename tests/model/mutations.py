@@ -74,12 +74,12 @@ _LONG = replace(TIMING, late=3.0, lag=3.0)
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "1", "the POST does not wait for the finalizer", "crashes",
-        (Edit("creating:_attempt", "not case.held or desired.owner_uid != desired.uid", "False"),
+        (Edit("creating:attempt", "not case.held or desired.owner_uid != desired.uid", "False"),
          Edit("copies:settle_copy", "desired.held and desired.owner_uid == desired.uid", "True")),
     ),
     Mutation(
         "1", "the POST does not wait for the key copy", "crashes",
-        (Edit("creating:_attempt", "if observed.keys.held != user:", "if False:"),
+        (Edit("creating:attempt", "if observed.keys.held != user:", "if False:"),
          Edit("creating:_send", "keys.user == keys.held == operation.credential",
               "keys.user == operation.credential")),
     ),
@@ -106,10 +106,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         (Edit("case:Case.nothing_sent",
               "and fence is not None\n        and fence.nonce == self.operation.nonce\n"
               "        and not fence.posted",
-              "and not (fence is not None and fence.posted)"),
-         Edit("creating:_send",
-              "return _attempt(case, operation.open, operation.attempts)",
-              "return _attempt(case, operation.open, operation.attempts)")),
+              "and not (fence is not None and fence.posted)"),),
     ),
     Mutation(
         "5", "an unclear answer counts as not sent", "crashes",
@@ -126,7 +123,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         (Edit("settling:settle",
               "case.operation.credential if case.operation else case.credential",
               "case.observed.keys.user or case.credential"),
-         Edit("creating:_attempt", "case.operation.credential != user", "False")),
+         Edit("creating:attempt", "case.operation.credential != user", "False")),
         faults=frozenset({"late effect"}), events=("key K3",),
     ),
     Mutation(

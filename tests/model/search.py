@@ -243,8 +243,8 @@ def _right(world: World, body: Body) -> bool:
     if ready.status != "True" or body.deleting:
         return False
     mine = [m for m in world.together.living() if m.owner == owner_tag(body.uid)]
-    recorded = [m for m in mine if m.id == body.status.endpoint_id]
-    if len(mine) != 1 or len(recorded) != 1:
+    recorded = [m for m in world.together.living() if m.id == body.status.endpoint_id]
+    if len(recorded) != 1 or [m for m in mine if m not in recorded]:
         return False
     wanted = {"STARTED"} if body.spec.state is State.STARTED else {"STOPPED"}
     if ready.reason == Reason.IDLE_STOPPED:

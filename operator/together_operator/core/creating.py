@@ -103,7 +103,7 @@ def create(case: Case) -> Decision:
         return nothing_made(case)
     if operation is None:
         return attempt(case)
-    return _nextattempt(case, operation)
+    return _next_attempt(case, operation)
 
 
 def claim(case: Case, verdict: Settled) -> Decision:
@@ -321,7 +321,7 @@ def nothing_made(case: Case, why: str = SAID_SO) -> Decision:
     )
 
 
-def _nextattempt(case: Case, operation: Operation) -> Decision:
+def _next_attempt(case: Case, operation: Operation) -> Decision:
     """After an attempt that made nothing (rule 9)."""
     if case.observed.markers_lost:
         return _still_claiming(
