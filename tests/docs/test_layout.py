@@ -17,6 +17,7 @@ from tests.docs.markdown import PROJECT, tracked
 
 TOP_LEVEL = {
     *("pyproject.toml", "operator", "crds", "deploy", "tests", "Dockerfile", "README.md"),
+    "docs",
     *("ARCHITECTURE.md", "Makefile", "examples", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"),
 }
 DOT_FILES = {
