@@ -39,6 +39,7 @@ _QUIET: Final = ("httpx", "httpcore", "aiohttp.access")
 
 _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
 _secrets: dict[str, int] = {}
+_forms: dict[str, int] = {}
 _heads: dict[str, tuple[str, ...]] = {}
 _lock = threading.Lock()
 
@@ -71,6 +72,8 @@ def register_secret(secret: str) -> None:
         _secrets[secret] = _secrets.get(secret, 0) + 1
         if _secrets[secret] == 1:
             for form in _spellings(secret):
+                # Texts that begin alike have spellings in common.
+                _forms[form] = _forms.get(form, 0) + 1
                 others = _heads.get(form[:_HEAD], ())
                 _heads[form[:_HEAD]] = tuple(sorted({*others, form}, key=len, reverse=True))
 
@@ -88,6 +91,10 @@ def forget_secret(secret: str) -> None:
         if uses != 1:
             return
         for form in _spellings(secret):
+            _forms[form] -= 1
+            if _forms[form]:
+                continue
+            del _forms[form]
             left = tuple(other for other in _heads[form[:_HEAD]] if other != form)
             if left:
                 _heads[form[:_HEAD]] = left
