@@ -18,6 +18,7 @@ import kopf
 
 from together_operator.controller.kube import PAGE
 from together_operator.controller.kube_config import load_configuration
+from together_operator.controller.kube_errors import Forbidden
 from together_operator.controller.queue import Key
 from together_operator.controller.triggers import Trigger
 from together_operator.controller.watch_session import open_session
@@ -44,6 +45,7 @@ REQUEST_PAUSES: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
 LOGIN_PAUSE: Final = 5.0
 """Seconds between two log-ins within a minute: refused credentials are no reason to hurry."""
 
+_FORBIDDEN: Final = 403
 _REQUESTS: Final = (
     RECONCILE_REQUESTED_AT,
     RESTART_REQUESTED_AT,
@@ -135,7 +137,8 @@ async def watch(session: Session) -> None:
         session: What it works for and with.
 
     Raises:
-        Exception: Whatever ended kopf: a watch error that it does not know, a refused permission.
+        Forbidden: The operator may not list or watch the resources.
+        Exception: Whatever else ended kopf, such as a watch error that it does not know.
     """
     diff_base = GenerationDiffBase()
     opened: list[aiohttp.ClientSession] = []
@@ -156,6 +159,11 @@ async def watch(session: Session) -> None:
             clusterwide=not session.namespaces,
             namespaces=session.namespaces,
         )
+    except Exception as error:
+        if getattr(error, "status", None) == _FORBIDDEN:
+            what, said = f"list or watch {PLURAL}", str(getattr(error, "message", error))
+            raise Forbidden(what, said) from None
+        raise
     finally:
         for connection in opened:
             await connection.close()

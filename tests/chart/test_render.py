@@ -412,7 +412,6 @@ def rules(objects: list[Object], kind: str, name: str) -> dict[str, list[str]]:
 NAMESPACED_RULES = {
     "together-operator.io/togetherendpoints": ["get", "list", "watch", "patch"],
     "together-operator.io/togetherendpoints/status": ["update"],
-    "together-operator.io/togetherendpoints/finalizers": ["update"],
     "/secrets": ["get"],
     "/configmaps": ["get", "create", "update", "delete"],
     "/events": ["create", "patch"],
@@ -434,7 +433,7 @@ def test_rights_in_the_whole_cluster(helm_binary: Path) -> None:
         "/namespaces/kube-system": ["get"],
     }
     assert rules(objects, "Role", "together-operator-own") == {
-        "/secrets": ["get", "list", "create", "update", "delete"],
+        "/secrets": ["list", "create", "update", "delete"],
         "/configmaps": ["create"],
         f"/configmaps/{CONFIGMAP}": ["get", "update"],
         "/events": ["create", "patch"],

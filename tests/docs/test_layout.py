@@ -19,6 +19,7 @@ TOP_LEVEL = {
     *("pyproject.toml", "operator", "crds", "deploy", "tests", "Dockerfile", "README.md"),
     "docs",
     *("ARCHITECTURE.md", "Makefile", "examples", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"),
+    "SECURITY.md",
 }
 DOT_FILES = {
     *(".ci", ".gitignore", ".dockerignore", ".editorconfig", ".pre-commit-config.yaml"),

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -106,6 +106,71 @@ def rendered_rbac(
     """
     objects = render(helm, values, namespace=namespace, release=namespace)
     return [item for item in objects if item["kind"] in RBAC_KINDS]
+
+
+class Right(NamedTuple):
+    """One thing that the operator may do.
+
+    Attributes:
+        place: `own` for its own namespace, `served` for the others.
+        group: The API group.
+        resource: The resource, or the subresource after a slash.
+        verb: What may be done to it.
+    """
+
+    place: str
+    group: str
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.place}-{self.verb}-{self.resource.replace('/', '-')}"
+
+
+def _bound(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
+    """The roles that the operator itself has, with where each counts."""
+    names = {o["roleRef"]["name"] for o in objects if o["kind"].endswith("Binding")}
+    for role in objects:
+        if role["kind"] in ("Role", "ClusterRole") and role["metadata"]["name"] in names:
+            yield "own" if role["metadata"]["name"].endswith("-own") else "served", role
+
+
+def rights(objects: Sequence[Object]) -> list[Right]:
+    """Everything that the operator may do, one by one.
+
+    Args:
+        objects: As `rendered_rbac` returns them.
+    """
+    found = {
+        Right(place, group, resource, verb): None
+        for place, role in _bound(objects)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    return list(found)
+
+
+def roles_without(objects: Sequence[Object], right: Right | None) -> list[Object]:
+    """The operator's roles, one right taken out of them.
+
+    Args:
+        objects: As `rendered_rbac` returns them.
+        right: What is taken out; `None` for nothing.
+    """
+    roles = []
+    for place, role in _bound(objects):
+        rules = [
+            {**rule, "apiGroups": [group], "resources": [resource], "verbs": [verb]}
+            for rule in role["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+            if Right(place, group, resource, verb) != right
+        ]
+        roles.append({**role, "rules": rules})
+    return roles
 
 
 @contextmanager

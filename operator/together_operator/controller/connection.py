@@ -125,6 +125,7 @@ async def _write(
                     "name": resource.name,
                     "uid": resource.uid,
                     "controller": True,
+                    # True would take a right of its own where the API server enforces owners.
                     "blockOwnerDeletion": False,
                 }
             ],

@@ -103,11 +103,6 @@ The rules of the operator. Each verb is one that it uses; cluster-wide or per na
 - apiGroups: [together-operator.io]
   resources: [togetherendpoints/status]
   verbs: [update]
-- apiGroups: [together-operator.io]
-  # Owner references of the connection ConfigMap block deletion; where the admission plugin
-  # OwnerReferencesPermissionEnforcement is on, that takes this right.
-  resources: [togetherendpoints/finalizers]
-  verbs: [update]
 - apiGroups: [""]
   # The user's API key, by name: never listed, never watched, never written.
   resources: [secrets]
