@@ -300,13 +300,14 @@ def _nonces(operation: object, used: set[str]) -> None:
         used.update(operation.open)  # type: ignore[attr-defined]
 
 
-def play(scene: Scene, move: Move, known: Thoughts | None = None) -> Scene:
+def play(scene: Scene, move: Move, known: Thoughts | None = None, *, form: bool = True) -> Scene:
     """Have one thing happen; what it started from stays as it was.
 
     Args:
         scene: What there is.
         move: What happens.
         known: What everybody would do next, if that is known.
+        form: Whether the world is brought into its one form afterwards.
 
     Raises:
         Violation: A promise was broken.
@@ -341,7 +342,8 @@ def play(scene: Scene, move: Move, known: Thoughts | None = None) -> Scene:
             world.kill(next(p for p in world.processes if p.name == move.who))
             faults -= 1
     world.judge.look(world)
-    settle(world)
+    if form:
+        settle(world)
     return Scene(world, faults, events, deposed)
 
 

@@ -192,18 +192,12 @@ MUTATIONS: tuple[Mutation, ...] = (
 """Every mutation. Rule 5's connection and rule 15's Lease are the process's, not the decision's."""
 
 ELSEWHERE: tuple[tuple[str, str, str], ...] = (
-    ("5", "a fresh connection, no retry, no redirect", "`tests/together`, against the simulator"),
-    (
-        "9",
-        "Auto leaves v1 while an attempt is open",
-        "no driver but v1's exists yet: nothing to do",
-    ),
-    (
-        "15",
-        "the Lease is not asked before a PATCH or DELETE",
-        "`tests/cluster`, with two processes",
-    ),
-)
+    ("5", "a create shares a connection, is retried or redirected",
+     "`tests/together/test_wire.py`; `make chaos-mutations`"),
+    ("9", "Auto leaves v1 while an attempt is open", "no driver but that of v1 exists yet"),
+    ("15", "a PATCH or DELETE does not ask for the Lease",
+     "`tests/controller/test_mandate.py`, `tests/cluster/test_replicas.py`"),
+)  # fmt: skip
 """What of a rule only a process can show, and where it is shown."""
 
 
