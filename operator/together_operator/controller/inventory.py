@@ -90,8 +90,10 @@ class Inventory:
             self.problems.append(f"The operator's copies of keys are not used: {error}")
         async for body in self.kube.list_endpoints(self.settings.namespaces):
             self.bodies[body["metadata"]["uid"]] = body
+        served = self.settings.namespaces
         for copy in self.keys:
-            self._use(copy.key)
+            if not served or copy.namespace in served:
+                self._use(copy.key)
         for resource in self.resources():
             user = await self.keys.user(resource)
             if isinstance(user, HeldKey):
