@@ -193,6 +193,10 @@ class InTheConsole(Fault):
 
     def goals(self, run: Run, goals: Goals) -> Goals:
         """What is so in the end is another thing."""
+        if self.name == "removed" and run.plan.scenario.startswith("rotate-"):
+            # Without the former key nobody can tell an endpoint that is gone from one that the
+            # new key cannot see.
+            goals = (*goals, Goal.of("CredentialMismatch", live=0))
         return self._ends(goals)
 
 
@@ -201,8 +205,8 @@ def _removed(run: Run, endpoint: str) -> None:
 
 
 def _missing(goals: Goals) -> Goals:
-    """It is missing; unless it was not on record yet, and so ordered again."""
-    return (Goal.of("RemoteMissing", live=0), *goals)
+    """It is missing; unless it was not on record yet, and so ordered again or not to be had."""
+    return (Goal.of("RemoteMissing", "AdoptionRefused", live=0), *goals)
 
 
 def _stopped(run: Run, endpoint: str) -> None:

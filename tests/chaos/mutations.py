@@ -105,13 +105,10 @@ class Mutation:
 MUTATIONS: Final[dict[str, Mutation]] = {
     "order-repeated": Mutation(
         "5", "an order is sent again when the connection is cut",
-        (Edit("together/_verbs.py",
-              "        return self._judge_once(seen, parse)\n\n    async def ask",
+        (Edit("together/_verbs.py", "fresh=True, fence=fence\n        )\n",
+              "fresh=True, fence=fence\n        )\n"
               "        if isinstance(seen, Failure):\n"
-              "            seen = await self._wire.send(\n"
-              "                call, self._credential, seconds=self._wire.timeouts.create\n"
-              "            )\n"
-              "        return self._judge_once(seen, parse)\n\n    async def ask"),),
+              "            seen = await self._send(call, self._wire.timeouts.create)\n"),),
         "create", "duplicates", fault="reset-after",
     ),
     "no-settling": Mutation(
@@ -129,7 +126,9 @@ MUTATIONS: Final[dict[str, Mutation]] = {
         "1", "no copy of the key is kept",
         (Edit("core/creating.py", "if observed.keys.held != user:", "if False:"),
          Edit("core/creating.py", "keys.user == keys.held == operation.credential",
-              "keys.user == operation.credential")),
+              "keys.user == operation.credential"),
+         Edit("core/upkeep.py", "    if keys.user == keys.held:\n        return None\n",
+              "    if keys.held is None or keys.user == keys.held:\n        return None\n")),
         "delete-namespace", "others",
         crash=Crash("together DELETE /endpoints/{id}", 1, Point.BEFORE),
     ),

@@ -11,9 +11,10 @@ from tests.chaos.goal import Goal
 from tests.chaos.judge import judge
 from tests.chaos.kube import KubeAwayError
 from tests.chaos.plan import Plan
-from tests.chaos.run import Run
+from tests.chaos.run import NotJudgedError, Run
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.stage import Stage
+from tests.chaos.timing import SWEEP
 from tests.chaos.verdict import Verdict
 
 
@@ -58,6 +59,8 @@ def _play(run: Run, verdict: Verdict) -> None:
 
     def settled() -> Goal | None:
         found, live = run.read(), run.live()
+        if len(live) > 1 and not run.beyond:
+            raise NotJudgedError("more than one of it lives; there is nothing to wait for")
         return next((goal for goal in goals if goal.reached(found, live)), None)
 
     goal = run.until(f"one of {[sorted(g.reasons) for g in goals]}", settled, calm=True)
@@ -65,7 +68,7 @@ def _play(run: Run, verdict: Verdict) -> None:
     verdict.counts = run.stage.tracker.counts()
     run.note(f"settled: {sorted(goal.reasons) or 'gone'} with {goal.live} live")
     run.spare()
-    _end(run)
+    _end(run, verdict)
     judge(run, verdict, gone=True)
 
 
@@ -79,9 +82,11 @@ def _judge_nevertheless(run: Run, verdict: Verdict) -> None:
         verdict.notes.append(f"nor could it be judged: {type(error).__name__}: {error}")
 
 
-def _end(run: Run) -> None:
+def _end(run: Run, verdict: Verdict) -> None:
     """The end of the resource, in peace; nothing may be left of it."""
     late = time.monotonic() + run.lateness
+    run.strangers |= run.retained
+    run.together.keys(allow=run.keys)
     found = run.read()
     if found is not None and "deletionTimestamp" not in found["metadata"]:
         run.delete()
@@ -92,8 +97,26 @@ def _end(run: Run) -> None:
     if run.namespace_goes:
         run.until("the namespace is gone", lambda: not run.kube.namespace_exists())
         run.kube.create_namespace()
+    if not FAULTS[run.plan.fault].exclusive:  # those end the watch that shows the copies
+        _copies(run, verdict)
     run.note("gone")
     run.sweep()
+
+
+def _copies(run: Run, verdict: Verdict) -> None:
+    """The copy of the key was there as long as it was needed, and is not any more."""
+    stream, place = run.stage.operator.space.stream, (run.kube.namespace, run.name)
+
+    def wrong() -> list[str]:
+        gone = stream.deleted(*place)
+        if gone is None:
+            return ["the watch does not show yet that the resource is gone"]
+        return run.stage.copies.faults(run.uid, stream.history(*place), gone)
+
+    try:
+        run.until("its key copy is right", lambda: not wrong(), within=SWEEP)
+    except NotJudgedError:
+        verdict.others += wrong()
 
 
 def _evidence(run: Run) -> list[str]:

@@ -6,6 +6,7 @@ as long as the lists of scenarios, faults and boundaries are the same.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,8 +72,7 @@ def draw(seed: str) -> Plan:
     number = int(text)
     chance = random.Random(seed)
     # Every other run is the next of all crashes there are, in the campaign's own order.
-    all_of_them = every_crash()
-    random.Random(campaign).shuffle(all_of_them)
+    all_of_them = _in_order(campaign)
     if number % 2 == 0 and number // 2 < len(all_of_them):
         scenario, crash = all_of_them[number // 2]
         return Plan(seed, scenario, "none", (crash,), (_delay(chance),))
@@ -84,6 +84,13 @@ def draw(seed: str) -> Plan:
     # As the chart has it where the control plane is in trouble, elsewhere both ways.
     elected = kind.elected or kind.exclusive or chance.random() < _ELECTED
     return Plan(seed, scenario, fault, crashes, delays, elected)
+
+
+@functools.cache
+def _in_order(campaign: str) -> list[tuple[str, Crash]]:
+    crashes = every_crash()
+    random.Random(campaign).shuffle(crashes)
+    return crashes
 
 
 def _scenario(chance: random.Random, number: int) -> str:

@@ -81,6 +81,7 @@ class Run:
         deleted: When its deletion was asked for, in unix seconds.
         gone: When it was first seen to be gone, in unix seconds.
         calm: Since when nothing has gone wrong any more, in monotonic seconds.
+        retained: Endpoints that the resource is to leave behind.
         strangers: Endpoints of the same project that are not the resource's.
         beyond: Whether an effect comes later than the protocol assumes.
         lateness: Seconds after an answer within which its request may still take effect.
@@ -109,6 +110,7 @@ class Run:
         self.deleted: float | None = None
         self.gone: float | None = None
         self.calm = time.monotonic()
+        self.retained: set[str] = set()
         self.strangers: set[str] = set()
         self.beyond = False
         self.lateness = 0.0

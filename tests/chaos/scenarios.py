@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos.goal import EXHAUSTED, GONE, SERVING, STOPPED, Goal
-from tests.support.operator import SECRET
+from tests.support.operator import HARDWARE, MODEL, SECRET
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
@@ -300,6 +300,51 @@ def _ignored(_: object) -> None:
     """For what is done for its effect."""
 
 
+class Adopt(Scenario):
+    """An endpoint that a person made is taken over, for good or until its resource is deleted."""
+
+    name = "adopt"
+
+    def prepare(self, run: Run) -> None:
+        """Have a person make one, and wait until it runs."""
+        bounds = {"min_replicas": 1, "max_replicas": 1}
+        body = {"model": MODEL, "hardware": HARDWARE, "autoscaling": bounds}
+        run.together.create({**body, "display_name": "By hand", "project": run.project})
+        run.until("it runs", lambda: run.live()[0]["state"] == "STARTED")
+
+    def act(self, run: Run) -> None:
+        """Take it over."""
+        endpoint = run.live()[0]["id"]
+        policy = {} if run.chance.random() < 0.5 else {"deletionPolicy": "Delete"}
+        run.retained = set() if policy else {endpoint}
+        run.apply(adopt={"endpointID": endpoint}, **policy)
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """It serves, and is the only one."""
+        return (SERVING,)
+
+
+class Recreate(Scenario):
+    """What serves is deleted in the console, and the resource says that it is to be replaced."""
+
+    name = "recreate"
+    sends = frozenset({"POST"})
+
+    def prepare(self, run: Run) -> None:
+        """Have it serve."""
+        run.apply(onMissing="Recreate")
+        run.reaches("Serving")
+
+    def act(self, run: Run) -> None:
+        """Delete it, as a person would."""
+        (former,) = run.live()
+        run.together.delete(former["id"])
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """Another one serves."""
+        return (SERVING, EXHAUSTED)
+
+
 class Restart(Scenario):
     """The operator ends while nothing is to be done, and begins again."""
 
@@ -333,7 +378,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     for scenario in (
         Create(), CreateStopped(), Scale(), Stop(), Start(), Rename(), *DELETIONS,
         DeleteUnresolved(), DeleteNamespace(), RotateServing(), RotateCreating(), Restart(),
-        Upgrade(),
+        Upgrade(), Adopt(), Recreate(),
     )
 }  # fmt: skip
 """All of them, by name."""

@@ -22,6 +22,7 @@ from tests.chaos.boundary import Tracker
 from tests.chaos.kube import Kube
 from tests.chaos.proxy import Door, Loop, Proxy
 from tests.chaos.watches import Watches
+from tests.support.key_copies import KeyCopies
 from tests.support.operator import SPEED, OperatorProcess, running_operator
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.supervision import Supervisor
@@ -90,6 +91,7 @@ class Stage:
         kube: The namespace that it serves.
         proxy: What stands between the operator and everything else.
         tracker: Counts boundaries.
+        copies: The key copies of its operator.
         watches: The watches that pass through the proxy.
         folder: Where its files are.
         lives: The processes that the operator had, the newest last.
@@ -111,6 +113,7 @@ class Stage:
         self.kube = kube
         self.proxy = proxy
         self.tracker = tracker
+        self.copies = KeyCopies(self.cluster, supervisor, folder, operator.namespace)
         self.watches = Watches()
         proxy.meddlers = (self.watches,)
         self.folder = folder

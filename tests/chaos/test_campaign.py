@@ -8,6 +8,8 @@ import pytest
 
 from tests.chaos.boundary import Crash, Point
 from tests.chaos.campaign import Campaign, install_crd
+from tests.chaos.faults import FAULTS
+from tests.chaos.mutations import MUTATIONS
 from tests.chaos.plan import draw, every_crash
 from tests.chaos.report import explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
@@ -41,6 +43,27 @@ def test_a_seed_is_the_same_run_for_ever() -> None:
     assert plans == [draw(seed) for seed in seeds]
     assert {plan.scenario for plan in plans} == set(SCENARIOS)
     assert len(set(map(str, plans))) == len(plans)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_every_rule_that_is_taken_out_is_still_there(name: str, tmp_path: Path) -> None:
+    """`make chaos-mutations` runs without each of them, and has to find what is wrong then."""
+    mutation = MUTATIONS[name]
+    mutation.apply(tmp_path / "copy")
+    assert mutation.scenario in SCENARIOS
+    assert mutation.fault in FAULTS
+
+
+@pytest.mark.timeout(400)
+def test_an_order_that_is_repeated_is_noticed(
+    control_plane: Cluster, helm_binary: Path, tmp_path: Path
+) -> None:
+    """Rule 5 is of the process, not of the decision, so only a campaign shows that it holds."""
+    install_crd(control_plane)
+    mutation = MUTATIONS["order-repeated"]
+    environment = mutation.apply(tmp_path / "copy")
+    campaign = Campaign(control_plane, helm_binary, tmp_path, environment)
+    assert mutation.caught(campaign.go(mutation.plans("order-repeated"), 1))
 
 
 def test_every_crash_has_its_turn() -> None:
