@@ -304,7 +304,8 @@ class Run:
 
     def _fallen(self, life: Life) -> None:
         delay = 0.0
-        if life.struck:
+        # Between the request and its end the run may have come to its own.
+        if life.struck and self._ahead:
             crash, delay = self._ahead.pop(0)
             self.reached.append(str(crash))
         self.note(f"{life.name} was killed: {self.reached[-1:] or 'at rest'}")

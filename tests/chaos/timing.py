@@ -27,7 +27,7 @@ BEYOND: Final = TIMING.lag + POLL + 30.0 / SCALE
 """How long an effect later than L may make a second endpoint live."""
 
 SWEEP: Final = 600.0 / SCALE + 20.0
-"""Seconds until a copy of a key is swept whose deletion was cut short: a resync, and some patience."""
+"""Seconds until a key copy is swept whose deletion was cut short: a resync, and some patience."""
 
 LATENESS: Final = max(TIMING.post_timeout, Timeouts().change) + TIMING.late
 """T and L: a request may take effect for so long after it was decided on."""
