@@ -237,12 +237,12 @@ def _right(world: World, body: Body) -> bool:
         return False
     if body.spec.suspend:
         return True
+    mine = [m for m in world.together.living() if m.owner == owner_tag(body.uid)]
     if conditions[ConditionType.STALLED].status == "True":
-        return True
+        return body.deleting or len(mine) <= 1
     ready = conditions[ConditionType.READY]
     if ready.status != "True" or body.deleting:
         return False
-    mine = [m for m in world.together.living() if m.owner == owner_tag(body.uid)]
     recorded = [m for m in world.together.living() if m.id == body.status.endpoint_id]
     if len(recorded) != 1 or [m for m in mine if m not in recorded]:
         return False
