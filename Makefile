@@ -5,13 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CLUSTER ?= local
+PARTS  := cluster crashes company chaos machine
 PYTEST  = PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --cluster $(CLUSTER)
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
 
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster test-crashes test-chaos test-machine test-argocd check model bench chaos chaos-boundaries chaos-mutations crd docs chart lock clean
+.PHONY: help setup demo test $(PARTS:%=test-%) test-argocd check model bench chaos chaos-boundaries chaos-mutations crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,18 +30,25 @@ setup: $(STAMP)  ## Create .venv with everything locked
 demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine
 	@$(BIN)/together-operator demo
 
-# Most tests wait for something most of the time, so four groups run side by side.
+# Most tests wait for something most of the time, so five groups run side by side.
 test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)
-	@$(MAKE) --no-print-directory --jobs=4 test-cluster test-crashes test-chaos test-machine
+	@$(MAKE) --no-print-directory --jobs=5 $(PARTS:%=test-%)
 
 CRASHES := $(wildcard $(patsubst %,tests/cluster/test_%.py,ambiguous changes connection copies \
 	crash drift idle_cost key_copies keys metrics namespaces requests rival shutdown unresolved_deletion))
 
+COMPANY := $(wildcard $(patsubst %,tests/cluster/test_%.py,backup fuzz isolation orphans release \
+	replicas rights two_clusters uprooted))
+
 test-cluster: $(STAMP)  ## Of these: the operator in a cluster, and the chart
-	@$(PYTEST) tests/cluster tests/chart $(CRASHES:%=--ignore=%) 2>&1 | sed -u 's/^/[cluster] /'
+	@$(PYTEST) tests/cluster tests/chart $(patsubst %,--ignore=%,$(CRASHES) $(COMPANY)) 2>&1 \
+	  | sed -u 's/^/[cluster] /'
 
 test-crashes: $(STAMP)  ## Of these: the operator under crashes, lost answers and changed keys
 	@$(PYTEST) $(CRASHES) 2>&1 | sed -u 's/^/[crashes] /'
+
+test-company: $(STAMP)  ## Of these: several operators, clusters and people, and what outlives what
+	@$(PYTEST) $(COMPANY) 2>&1 | sed -u 's/^/[company] /'
 
 test-chaos: $(STAMP)  ## Of these: forty runs of the campaign, the same each time
 	@$(PYTEST) tests/chaos 2>&1 | sed -u 's/^/[chaos] /'
