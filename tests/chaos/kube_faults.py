@@ -29,6 +29,7 @@ from together_operator.controller.lease import NAME
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
+    from tests.chaos.scenarios import Scenario
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _UNNAMED = re.compile(r"events|leases|selfsubject")
@@ -278,6 +279,13 @@ class StatusWiped(Fault):
     """Somebody, or a restore that leaves it out, takes the whole status away, once."""
 
     name = "status-wiped"
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Where the key that has seen the endpoint stays good.
+
+        Who takes that away as well is asked what is to become of it (`CredentialMismatch`).
+        """
+        return not scenario.name.startswith("rotate-")
 
     def arm(self, run: Run) -> None:
         """Wipe it some time after there is something in it."""
