@@ -78,11 +78,14 @@ def test_together_is_away(team: Team) -> None:
 
 
 def test_the_key_is_revoked_while_an_attempt_is_open(operator: OperatorProcess, team: Team) -> None:
-    team.together.arm({**POST, "fault": "reset_after"})
+    # After the LIST that precedes an order nothing can be seen, until the key is revoked.
+    blind = {"method": "GET", "fault": "status", "status": 503, "after": 1, "times": -1}
+    team.together.arm({**POST, "fault": "reset_after"}, {**blind, "path_regex": "^/v1/endpoints"})
     team.apply(manifest())
     judge = Judge.of(operator, team)
     judge.until_posted()
     team.together.keys(deny=[team.key])
+    team.together.clear_faults()
     team.delete()
     found = team.until("mixtral", "DeletionBlocked", within=120)
     assert hint("unresolved") in message(found)
