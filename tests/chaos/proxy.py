@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 import struct
@@ -16,6 +17,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
 import aiohttp
@@ -53,6 +55,23 @@ class Door:
     kube_url: str = ""
     together_url: str = ""
     runners: list[web.ServerRunner] = field(default_factory=list)
+
+    def kubeconfig(self, folder: Path, name: str) -> Path:
+        """The operator's own identity, by way of this door.
+
+        Args:
+            folder: Where the operator's kubeconfig is.
+            name: The process.
+
+        Returns:
+            Its kubeconfig, in the same folder.
+        """
+        content = json.loads((folder / "kubeconfig").read_text())
+        content["clusters"][0]["cluster"]["server"] = self.kube_url
+        path = folder / f"kubeconfig.{name}"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content))
+        return path
 
 
 @dataclass(slots=True)

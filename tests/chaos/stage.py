@@ -7,7 +7,6 @@ down, so that it cannot spoil the next.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -132,7 +131,7 @@ class Stage:
             name,
             [
                 *self.operator.command(),
-                *("--kubeconfig", str(_proxied(self.folder, name, door))),
+                *("--kubeconfig", str(door.kubeconfig(self.folder, name))),
                 *("--base-url", door.together_url),
                 *("--namespace", self.kube.namespace),
                 *self._flags,
@@ -209,16 +208,6 @@ class Stage:
         with self.operator.log.open("rb") as file:
             file.seek(size)
             return file.read().decode(errors="replace")
-
-
-def _proxied(folder: Path, name: str, door: Door) -> Path:
-    """The operator's own identity, by way of the proxy."""
-    content = json.loads((folder / "kubeconfig").read_text())
-    content["clusters"][0]["cluster"]["server"] = door.kube_url
-    path = folder / f"kubeconfig.{name}"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(content))
-    return path
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.boundary import Side, Tracker
-from tests.chaos.proxy import Answer, Door, Exchange, Forward, Loop, Proxy
+from tests.chaos.proxy import Answer, Exchange, Forward, Loop, Proxy
 from tests.support.operator import OperatorProcess, eventually
 from together_local.cluster.supervision import Supervisor
 
@@ -76,7 +76,7 @@ class Replica:
         self._from = 0
         self._moment: Moment | None = None
         self._lives = 0
-        self._kubeconfig = _proxied(fleet.folder, name, self._door)
+        self._kubeconfig = self._door.kubeconfig(fleet.folder, name)
         proxy.meddlers = (self._meddle,)
 
     async def _meddle(self, exchange: Exchange, forward: Forward) -> Answer:
@@ -325,16 +325,6 @@ class Fleet:
         for replica in self.all:
             print(f"=== {replica.name}, the end of its log")
             print(replica.log()[-8000:])
-
-
-def _proxied(folder: Path, name: str, door: Door) -> Path:
-    """The operator's own identity, by way of a proxy."""
-    content = json.loads((folder / "kubeconfig").read_text())
-    content["clusters"][0]["cluster"]["server"] = door.kube_url
-    path = folder / f"kubeconfig.{name}"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(content))
-    return path
 
 
 @contextlib.contextmanager
