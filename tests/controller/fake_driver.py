@@ -53,7 +53,7 @@ class FakeDriver:
     """
 
     api = Api.V1
-    creates_stopped = False
+    deploys = False
     inference_url = "https://together.test/v1"
     phase = staticmethod(phase_of)
 

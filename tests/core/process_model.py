@@ -235,7 +235,7 @@ class Process:
             holder=self._holder(world, body),
             former_phase=PHASES.get(body.status.state or "", Phase.UNKNOWN),
             markers_lost=world.markers_lost,
-            creates_stopped=world.creates_stopped,
+            deploys=world.creates_stopped,
             marked=account.marked(body) if account else (),
             probes=world.probes,
             unsynced=_unsynced(body.status, EPOCH + world.now),

@@ -181,7 +181,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "16", "v1 creates stopped, unasked", "crashes",
-        (Edit("creating:_send", "case.desired.started and not case.observed.creates_stopped",
+        (Edit("creating:_send", "case.desired.started and not case.observed.deploys",
               "False"),),
     ),
     Mutation(

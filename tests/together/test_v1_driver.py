@@ -42,7 +42,7 @@ from together_operator.resource.spec import Api
 def test_it_is_a_driver() -> None:
     it: Driver = driver(together(ok()))
     assert it.api is Api.V1
-    assert it.creates_stopped is False
+    assert it.deploys is False
     assert it.inference_url == "http://together.test/v1"
 
 

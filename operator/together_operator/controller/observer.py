@@ -121,7 +121,7 @@ class Observer:
             buried=self._buried() if adopt else frozenset(),
             former_phase=account.driver.phase(state) if account and state else Phase.UNKNOWN,
             markers_lost=self.roster.markers_lost((keys.held, keys.user)),
-            creates_stopped=account.driver.creates_stopped if account else False,
+            deploys=account.driver.deploys if account else False,
             marked=self._marked(resource, account),
             link=Link.UNWANTED if resource.deleting else await connection.link(self.kube, resource),
             probes=self.probes,

@@ -287,7 +287,7 @@ def _send(case: Case, operation: Operation) -> Decision:
     if paused is not None:
         return paused
     marker = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
-    started = case.desired.started and not case.observed.creates_stopped
+    started = case.desired.started and not case.observed.deploys
     order = case.desired.order(marker, started=started)
     return case.step(
         Create(operation.credential, operation.nonce, order),

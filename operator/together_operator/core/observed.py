@@ -75,7 +75,8 @@ class Observed:
             their resource is gone.
         former_phase: What the state word in the status means.
         markers_lost: Whether display names of this credential do not come back intact.
-        creates_stopped: Whether a create leaves the endpoint stopped (a trait of the driver).
+        deploys: Whether what runs are deployments within the endpoint (a trait of the driver), so that
+            a create runs nothing.
         stop_is_final: Whether a stopped endpoint may not be startable again.
         marked: Endpoints with our mark in the newest LIST, other than the recorded one.
         link: How the ConfigMap for applications stands.
@@ -97,7 +98,7 @@ class Observed:
     buried: frozenset[tuple[str, str]] = frozenset()
     former_phase: Phase = Phase.UNKNOWN
     markers_lost: bool = False
-    creates_stopped: bool = False
+    deploys: bool = False
     stop_is_final: bool = True
     marked: tuple[Found, ...] = ()
     link: Link = Link.UNWANTED

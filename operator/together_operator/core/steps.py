@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Change, Order
+from together_operator.resource.remote import Change, Order, Weight
 from together_operator.resource.status import Status
 
 
@@ -148,6 +148,7 @@ class Update:
     endpoint_id: str
     change: Change
     drift: bool
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ class Start:
     credential: str
     endpoint_id: str
     order: Order
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Stop:
     credential: str
     endpoint_id: str
     drift: bool
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,42 @@ class Delete:
 
     credential: str
     endpoint_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """Make a deployment, stopped: one POST under the name that is on record."""
+
+    credential: str
+    endpoint_id: str
+    name: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Undeploy:
+    """Remove a deployment."""
+
+    credential: str
+    endpoint_id: str
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Write who answers under the endpoint's name.
+
+    Attributes:
+        credential: The identity of the key to use.
+        endpoint_id: The endpoint.
+        traffic: The whole of it.
+        version: The etag of what it was decided on.
+    """
+
+    credential: str
+    endpoint_id: str
+    traffic: tuple[Weight, ...]
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +256,9 @@ Step = (
     | Start
     | Stop
     | Delete
+    | Deploy
+    | Undeploy
+    | Route
     | Publish
     | Finish
 )

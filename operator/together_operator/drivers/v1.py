@@ -86,8 +86,8 @@ class V1Driver:
         return Api.V1
 
     @property
-    def creates_stopped(self) -> bool:
-        """Never by itself: on v1 an endpoint that is not started now may never be."""
+    def deploys(self) -> bool:
+        """No: an endpoint of v1 is what runs."""
         return False
 
     def phase(self, state: str) -> Phase:
@@ -201,14 +201,16 @@ class V1Driver:
         return refused
 
     async def update(
-        self, endpoint_id: str, change: Change
+        self, endpoint_id: str, change: Change, deployment_id: str | None = None
     ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Change what can be changed in place.
 
         Args:
             endpoint_id: Together's id.
             change: What to send; nothing is sent for an empty one.
+            deployment_id: None: v1 has no deployments.
         """
+        del deployment_id
         if not change:
             return Done()
         request = UpdateEndpoint(
@@ -219,23 +221,28 @@ class V1Driver:
         return await self._patch(endpoint_id, request, Reason.UPDATING)
 
     async def start(
-        self, endpoint_id: str, order: Order
+        self, endpoint_id: str, order: Order, deployment_id: str | None = None
     ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Make it run.
 
         Args:
             endpoint_id: Together's id.
             order: The whole order; v1 needs none of it.
+            deployment_id: None: v1 has no deployments.
         """
-        del order
+        del order, deployment_id
         return await self._patch(endpoint_id, UpdateEndpoint(state="STARTED"), Reason.STARTING)
 
-    async def stop(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable | NotSent:
+    async def stop(
+        self, endpoint_id: str, deployment_id: str | None = None
+    ) -> Done | Refused | Absent | Unavailable | NotSent:
         """Make it stop, keeping it.
 
         Args:
             endpoint_id: Together's id.
+            deployment_id: None: v1 has no deployments.
         """
+        del deployment_id
         return await self._patch(endpoint_id, UpdateEndpoint(state="STOPPED"), Reason.STOPPING)
 
     async def delete(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable | NotSent:

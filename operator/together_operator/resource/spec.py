@@ -115,6 +115,20 @@ class Adopt(Part):
     project of the API key must have it, with the model and hardware that the spec names."""
 
 
+class V2Options(Part):
+    """What only API v2 has. Without effect where API v1 carries the endpoint."""
+
+    endpoint_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Name of the endpoint at Together, unique in its project and the last part of the name that
+    inference takes: lower-case letters, digits and `-`. Defaults to the resource's name and five
+    letters. Fixed once an attempt to create the endpoint exists."""
+
+    config_id: Annotated[str, Field(alias="configID", min_length=1, max_length=256)] | None = None
+    """Together's ID (`cr_…`) of the config to deploy, where the model has several for the
+    hardware: they differ in quantization and tuning, and the refusal lists them. Fixed once a
+    deployment exists."""
+
+
 class Connection(Part):
     """Where applications find the endpoint."""
 
@@ -169,6 +183,9 @@ class Spec(Part):
     """Generation of Together's API: `Auto` (default) uses what the account has, `V1` and `V2` are
     requirements. `status.api` says which one carries the endpoint; it does not change while the
     endpoint exists."""
+
+    v2: V2Options | None = None
+    """Settings for API v2 alone."""
 
     api_key_secret_ref: SecretKeyRef | None = None
     """Secret with the Together API key, in the resource's namespace. Absent means the operator's

@@ -126,8 +126,58 @@ class Operation(Fact):
     replaces: Identifier | None = None
     """ID of the endpoint that had gone, and in whose place this attempt is made."""
 
+    deploying: Identifier | None = None
+    """Name of the deployment that is being made, until its ID is known."""
+
     markers_lost: bool | None = None
     """True if Together did not return the display name with the marker that was sent."""
+
+
+class Role(StrEnum):
+    """What a deployment is to the resource."""
+
+    CURRENT = "Current"
+    FORMER = "Former"
+
+
+class DeploymentStatus(Fact):
+    """A deployment of API v2 that the operator made, or took over."""
+
+    id: Identifier
+    """Together's ID of the deployment."""
+
+    name: Identifier
+    """Its name at Together, with the operator's marker."""
+
+    role: Annotated[str, Field(max_length=16, json_schema_extra={"enum": ["Current", "Former"]})]
+    """`Current` for the one that is to serve, `Former` for one that is being removed."""
+
+    state: Word | None = None
+    """State in Together's own word, for example `DEPLOYMENT_STATE_READY`; an open set."""
+
+    message: Word | None = None
+    """Why it is so, in Together's words, where it says."""
+
+    model: Word | None = None
+    """Resource name of the weights, with the revision that was pinned."""
+
+    config: Word | None = None
+    """Resource name of the config: engine, GPUs, quantization."""
+
+    hardware: Word | None = None
+    """Instance type of each replica."""
+
+    quantization: Word | None = None
+    """How the weights are written, where the catalogue tells."""
+
+    regions: Annotated[tuple[Word, ...], Field(max_length=64)] = ()
+    """Where its replicas are."""
+
+    ready_replicas: Count | None = None
+    """Replicas that serve."""
+
+    weight: Word | None = None
+    """Its part of the traffic, per ready replica, as Together has it; `0` is none."""
 
 
 class StatusAutoscaling(Fact):
@@ -273,6 +323,18 @@ class Status(Fact):
     operation: Operation | None = None
     """Record of the creation, kept as long as the resource lives. It is what prevents a second
     endpoint: do not edit it."""
+
+    deployments: Annotated[
+        tuple[DeploymentStatus, ...],
+        Field(
+            max_length=16,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["id"],
+            },
+        ),
+    ] = ()
+    """What runs behind the endpoint on API v2, as far as it is this resource's."""
 
     adopted: bool | None = None
     """Whether the endpoint existed before this resource took it over; permanent once true."""

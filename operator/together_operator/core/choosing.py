@@ -1,0 +1,39 @@
+"""Which generation of Together's API carries a resource.
+
+The choice is made once, is on record before anything is made in the second generation, and never
+changes by itself afterwards: an endpoint in each would be one too many.
+"""
+
+from __future__ import annotations
+
+from together_operator.resource.spec import Api, Spec
+from together_operator.resource.status import OperationPhase, Status
+
+
+def generation(spec: Spec, record: Status, *, closed: bool, first: Api) -> Api:
+    """The generation to look at, and to order from.
+
+    Args:
+        spec: What is asked for.
+        record: The status, as far as it is this resource's own.
+        closed: Whether Together has refused the account to create anything in v1.
+        first: The generation that `Auto` tries first.
+
+    Returns:
+        `V1` or `V2`.
+    """
+    if record.api is not None:
+        return Api(record.api)
+    operation = record.operation
+    tried = operation is not None and (
+        record.endpoint_id is not None
+        or operation.phase is not OperationPhase.REFUSED
+        or bool(operation.open)
+    )
+    if tried:
+        # Whatever an attempt may have made is in the generation that it was sent to, and one that
+        # was sent to v2 says so.
+        return Api.V1
+    if spec.api is not Api.AUTO:
+        return spec.api
+    return Api.V2 if closed else first
