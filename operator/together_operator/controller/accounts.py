@@ -146,6 +146,7 @@ class Account:
             v1_hardware(endpoint.hardware),
             endpoint.display_name,
             endpoint.ready_replicas or endpoint.bounds.min,
+            vacant=endpoint.deployments == (),
         )
         if marker is not None and marker.cluster == self.cluster:
             self._marked.setdefault(marker.owner, {})[endpoint.id] = marker.nonce
@@ -193,6 +194,7 @@ class Account:
             model=model,
             hardware=v1_hardware(hardware),
             taken=taken,
+            name=step.name,
         )
 
     async def price(self, hardware: str) -> Decimal | Unavailable | None:

@@ -13,14 +13,22 @@ from together_operator.core.causes import cause
 from together_operator.core.desired import Desired
 from together_operator.core.marker import Marker
 from together_operator.core.memory import Memory
-from together_operator.core.mirror import merge, mirror
+from together_operator.core.mirror import detailed, merge, mirror
 from together_operator.core.observed import Observed
 from together_operator.core.scan import Found, Scan
 from together_operator.core.steps import Decision, Get, List, Look, Situation, Step, Vet, Wait
 from together_operator.core.timing import Timing
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Endpoint, Phase
-from together_operator.resource.status import Applied, Condition, Operation, OperationPhase, Status
+from together_operator.resource.status import (
+    Applied,
+    Condition,
+    DeploymentStatus,
+    Operation,
+    OperationPhase,
+    Role,
+    Status,
+)
 
 FAILED_POLLS = 3
 """Failed looks in a row, after which a resource at rest is no longer called synced."""
@@ -40,6 +48,7 @@ _PROTOCOL_FIELDS = (
     "operation", "endpoint_id", "api", "name", "display_name", "hardware", "owner", "created_at",
     "state", "autoscaling", "replicas", "ready_replicas", "inference", "applied", "adopted",
 )  # fmt: skip
+_NOTHING: dict[str, object] = dict.fromkeys(_PROTOCOL_FIELDS) | {"deployments": ()}
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Case:
             self.observed.cluster,
         ):
             return self.status
-        return self.status.model_copy(update=dict.fromkeys(_PROTOCOL_FIELDS))
+        return self.status.model_copy(update=_NOTHING)
 
     @property
     def operation(self) -> Operation | None:
@@ -159,6 +168,21 @@ class Case:
             return None
         return Marker.of(self.observed.cluster, self.desired.uid, self.operation.nonce)
 
+    @property
+    def endpoint_name(self) -> str:
+        """The name that the endpoint has, or would have, where names are unique."""
+        return self.desired.endpoint_name(self.observed.cluster)
+
+    @cached_property
+    def current(self) -> DeploymentStatus | None:
+        """The deployment on record that is to serve, where there are deployments."""
+        return next((d for d in self.record.deployments if d.role == Role.CURRENT), None)
+
+    @property
+    def deployment_id(self) -> str | None:
+        """Its id."""
+        return None if self.current is None else self.current.id
+
     @cached_property
     def endpoint(self) -> Endpoint | None:
         """The newest picture of the recorded endpoint: last answer, else the status, plus LIST."""
@@ -166,18 +190,18 @@ class Case:
         if known is None:
             return None
         seen = self.memory.seen
+        picture, at = mirror(self.record), float("-inf")
         if seen is not None and seen.endpoint.id == known:
             picture, at = seen.endpoint, seen.at
-        else:
-            mirrored = mirror(self.record)
-            if mirrored is None:
-                return None
-            picture, at = mirrored, float("-inf")
         poll = self.observed.poll
-        if poll is not None and poll.sent_at > at and known in poll.lines:
-            line = poll.lines[known]
+        line = poll.lines.get(known) if poll is not None and poll.sent_at > at else None
+        if line is not None and line.whole is not None:
+            picture = detailed(line.whole, picture)
+        elif line is not None and picture is not None and picture.deployments is None:
             picture = replace(picture, state=line.state, phase=line.phase)
-        return picture
+        if picture is None or picture.deployments is None:
+            return picture
+        return picture.through(picture.deployment(self.deployment_id))
 
     def missing(self, endpoint_id: str) -> bool:
         """Whether the newest word about an endpoint is that it is not there."""

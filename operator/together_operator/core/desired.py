@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from together_operator.core.marker import Marker
+from together_operator.core.marker import NAME_LIMIT, Marker, digest
 from together_operator.resource.remote import Bounds, Change, Order
 from together_operator.resource.spec import DeletionPolicy, Spec, SpeculativeDecoding, State
 
@@ -66,6 +66,18 @@ class Desired:
         """The display name without its marker."""
         return self.spec.display_name or f"{self.namespace}/{self.name}"
 
+    def endpoint_name(self, cluster: str) -> str:
+        """The name of the endpoint where names are unique: as asked for, or one of our own.
+
+        Args:
+            cluster: The cluster id: the same manifest in two clusters makes two endpoints.
+        """
+        if self.spec.v2 is not None and self.spec.v2.endpoint_name is not None:
+            return self.spec.v2.endpoint_name
+        suffix = digest(f"{cluster}/{self.namespace}/{self.name}", 5)
+        # A dot may be in a resource's name and not in an endpoint's.
+        return f"{self.name.replace('.', '-')[: NAME_LIMIT - 6].rstrip('-')}-{suffix}"
+
     def policy(self, *, adopted: bool) -> DeletionPolicy:
         """What becomes of the endpoint when the resource goes.
 
@@ -76,12 +88,13 @@ class Desired:
             return self.spec.deletion_policy
         return DeletionPolicy.RETAIN if adopted else DeletionPolicy.DELETE
 
-    def order(self, marker: Marker, *, started: bool) -> Order:
+    def order(self, marker: Marker, *, started: bool, name: str = "") -> Order:
         """Everything that a create sends.
 
         Args:
             marker: The attempt's mark.
             started: Whether it is to run at once.
+            name: The endpoint's name, where names are unique.
         """
         speculative = {
             SpeculativeDecoding.AUTO: None,
@@ -97,6 +110,8 @@ class Desired:
             inactive_timeout_minutes=self.spec.inactive_timeout_minutes,
             speculative_decoding=speculative,
             availability_zone=self.spec.availability_zone,
+            endpoint_name=name,
+            config=self.spec.v2.config_id if self.spec.v2 is not None else None,
         )
 
     def change(

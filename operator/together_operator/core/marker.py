@@ -19,18 +19,24 @@ _SUFFIX = re.compile(r" tep-([a-z2-7]{6})-([a-z2-7]{12})-([a-z2-7]{4})$")
 
 
 @lru_cache(1024)
-def _digest(text: str, length: int) -> str:
+def digest(text: str, length: int) -> str:
+    """Letters and digits that stand for a text, as they may be in any name.
+
+    Args:
+        text: What they stand for.
+        length: How many, at most 52.
+    """
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:length]
 
 
 def cluster_tag(cluster: str) -> str:
     """The six letters that stand for a cluster id."""
-    return _digest(cluster, 6)
+    return digest(cluster, 6)
 
 
 def owner_tag(uid: str) -> str:
     """The twelve letters that stand for a resource's uid."""
-    return _digest(uid, 12)
+    return digest(uid, 12)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from together_operator.resource.remote import Bounds, Endpoint, Phase
+from dataclasses import replace
+
+from together_operator.resource.remote import Bounds, Deployment, Endpoint, Phase
+from together_operator.resource.spec import Api
 from together_operator.resource.status import Applied, Status
 
 
@@ -16,8 +19,8 @@ def mirror(status: Status) -> Endpoint | None:
     """The endpoint as the status tells it, which is how it was last seen by any process."""
     if status.endpoint_id is None or status.name is None or status.state is None:
         return None
-    if status.autoscaling is None:
-        return None
+    if status.autoscaling is None or status.api == Api.V2:
+        return None  # of deployments the status tells too little to act on
     return Endpoint(
         id=status.endpoint_id,
         name=status.name,
@@ -30,4 +33,34 @@ def mirror(status: Status) -> Endpoint | None:
         bounds=Bounds(status.autoscaling.min_replicas, status.autoscaling.max_replicas),
         ready_replicas=status.ready_replicas,
         created_at=0.0,
+    )
+
+
+def detailed(listed: Endpoint, known: Endpoint | None) -> Endpoint:
+    """Add to an endpoint as a LIST shows it what only a GET tells of its deployments.
+
+    Args:
+        listed: The newer picture.
+        known: The older one, perhaps with more in it.
+    """
+    if known is None or listed.deployments is None:
+        return listed
+    return replace(
+        listed,
+        deployments=tuple(_with(d, known.deployment(d.id)) for d in listed.deployments),
+    )
+
+
+def _with(listed: Deployment, known: Deployment | None) -> Deployment:
+    if known is None:
+        return listed
+    minutes = listed.inactive_timeout_minutes
+    return replace(
+        listed,
+        config=listed.config or known.config,
+        quantization=listed.quantization or known.quantization,
+        regions=listed.regions or known.regions,
+        # Why a deployment is as it is holds for as long as it is so.
+        message=listed.message or (known.message if listed.state == known.state else ""),
+        inactive_timeout_minutes=known.inactive_timeout_minutes if minutes is None else minutes,
     )

@@ -75,8 +75,9 @@ class Observed:
             their resource is gone.
         former_phase: What the state word in the status means.
         markers_lost: Whether display names of this credential do not come back intact.
-        deploys: Whether what runs are deployments within the endpoint (a trait of the driver), so that
-            a create runs nothing.
+        deploys: Whether what runs are deployments within the endpoint (a trait of the driver), so
+            that a create runs nothing.
+        closed: Whether Together is known to refuse this key to create anything in v1.
         stop_is_final: Whether a stopped endpoint may not be startable again.
         marked: Endpoints with our mark in the newest LIST, other than the recorded one.
         link: How the ConfigMap for applications stands.
@@ -99,6 +100,7 @@ class Observed:
     former_phase: Phase = Phase.UNKNOWN
     markers_lost: bool = False
     deploys: bool = False
+    closed: bool = False
     stop_is_final: bool = True
     marked: tuple[Found, ...] = ()
     link: Link = Link.UNWANTED

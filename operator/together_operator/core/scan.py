@@ -28,6 +28,8 @@ class Trait:
         hardware: Its hardware id.
         display_name: The name that people see, as it was then.
         replicas: How many replicas it kept running then.
+        vacant: Whether it was an endpoint of the second generation with nothing in it, which
+            cannot bear a mark.
     """
 
     marker: Marker | None
@@ -35,6 +37,7 @@ class Trait:
     hardware: str
     display_name: str = ""
     replicas: int = 1
+    vacant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Found:
 
     Attributes:
         id: Together's id.
-        nonce: The attempt that made it.
+        nonce: The attempt that made it; empty where only its name says that it is ours.
         created_at: Unix seconds by Together's clock.
     """
 
@@ -114,6 +117,7 @@ def classify(
     model: str,
     hardware: str,
     taken: Collection[str],
+    name: str = "",
 ) -> Scan:
     """Tell ours from others' in one LIST.
 
@@ -128,6 +132,8 @@ def classify(
         model: The model that we asked for.
         hardware: The hardware that we asked for.
         taken: Ids that other resources own: no suspects.
+        name: The unique name that was asked for, in the generation that has such; there only a
+            mark, or the name on something vacant, tells of an attempt.
     """
     tags = {owner_tag(uid) for uid in uids}
     here = cluster_tag(cluster)
@@ -141,6 +147,9 @@ def classify(
         if trait is None:
             if line.id not in taken:
                 unread.append(line.id)
+        elif trait.marker is None and name:
+            if trait.vacant and line.name == name and line.created_at >= since + CLOCK_DOUBT:
+                ours.append(Found(line.id, "", line.created_at))
         elif trait.marker is None:
             if line.id not in taken and (trait.model, trait.hardware) == (model, hardware):
                 suspects.append(line.id)

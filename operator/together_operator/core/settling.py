@@ -49,6 +49,7 @@ def look(case: Case, credential: str, since: float, uids: tuple[str, ...] = ()) 
         since=since,
         horizon=horizon(_date(case), case.desired.created_at),
         uids=(case.desired.uid, *uids),
+        name=case.endpoint_name if case.observed.deploys else "",
     )
 
 

@@ -46,12 +46,14 @@ class Look:
         since: Monotonic seconds; an older LIST does not do.
         horizon: Unix seconds by Together's clock; older endpoints need not be read.
         uids: The uids whose marks are looked for.
+        name: The unique name that was asked for, in the generation that has such.
     """
 
     credential: str
     since: float
     horizon: float
     uids: tuple[str, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,16 @@ class Consume:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Write evidence into the status, with a precondition, before anything depends on it."""
+    """Write evidence into the status, with a precondition, before anything depends on it.
+
+    Attributes:
+        status: What to write.
+        halted: Whether it records what has just been made stopped, so that to be stopped is what
+            was last asked of it.
+    """
 
     status: Status
+    halted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
