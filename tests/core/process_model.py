@@ -16,12 +16,11 @@ from together_operator.core.learning import (
     Outcome,
     begin,
     learn,
-    notice,
     own_write,
-    replace_memory,
 )
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory, Reservation
+from together_operator.core.noticing import notice, replace_memory
 from together_operator.core.observed import Keys, Observed, Poll
 from together_operator.core.report import GRACED, report
 from together_operator.core.steps import (

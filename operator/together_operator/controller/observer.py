@@ -15,9 +15,9 @@ from together_operator.controller.kube import Kube
 from together_operator.controller.roster import Entry, Roster, better
 from together_operator.core.case import FAILED_POLLS, Case
 from together_operator.core.desired import Desired
-from together_operator.core.learning import notice, replace_memory
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory
+from together_operator.core.noticing import notice, replace_memory
 from together_operator.core.observed import Keys, Link, Observed
 from together_operator.core.scan import Found
 from together_operator.core.timing import Timing

@@ -38,9 +38,9 @@ from together_operator.core.learning import (
     begin,
     learn,
     own_write,
-    replace_memory,
 )
 from together_operator.core.memory import Memory
+from together_operator.core.noticing import replace_memory
 from together_operator.core.report import GRACED, report
 from together_operator.core.steps import (
     Consume,

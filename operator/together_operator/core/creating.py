@@ -7,21 +7,21 @@ to 10).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from together_operator.core.adopting import adopt, recognise, wanted
 from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
+from together_operator.core.claiming import claim, new_operation, nothing_made
 from together_operator.core.marker import Marker
+from together_operator.core.naming import named
 from together_operator.core.objecting import objection, unsupported
 from together_operator.core.replacing import not_replaced, returned, still_gone
-from together_operator.core.scan import horizon
+from together_operator.core.scan import Found
 from together_operator.core.settling import Settled, look, other_key, said_none, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Done, Endpoint, Order, Refused
-from together_operator.resource.spec import State
+from together_operator.resource.spec import Api, State
 from together_operator.resource.status import (
     Applied,
     Operation,
@@ -30,7 +30,6 @@ from together_operator.resource.status import (
     Status,
     StatusAutoscaling,
 )
-from together_operator.resource.times import format_time
 
 MAX_AMBIGUOUS = 3
 """Attempts without a clear answer, after which a person is asked."""
@@ -106,60 +105,9 @@ def create(case: Case) -> Decision:
     return _next_attempt(case, operation)
 
 
-def claim(case: Case, verdict: Settled) -> Decision:
-    """Take what carries our mark: the oldest is ours, the proven rest goes (rule 8).
-
-    Args:
-        case: The resource.
-        verdict: What settling found, at least one endpoint.
-    """
-    first, *rest = verdict.found
-    operation = case.operation or _lost_operation(case)
-    proven = set(_attempts(case))
-    if verdict.chosen:
-        # What a person chose is what came of the latest attempt, and bears its mark from now on.
-        first = replace(first, nonce=operation.nonce)
-    extras = {found.nonce: found.id for found in reversed(rest)}
-    extras = {n: i for n, i in extras.items() if n in proven and n != first.nonce}
-    done = operation.model_copy(
-        update={
-            "phase": OperationPhase.DONE,
-            "nonce": first.nonce,
-            "open": tuple(sorted(proven - {first.nonce, *extras})),
-            "removing": tuple(extras.values()),
-            "refusal": None,
-        }
-    )
-    status = case.record.model_copy(
-        update={"operation": done, "endpoint_id": first.id, "api": case.observed.api}
-    )
-    if case.desired.spec.adopt is not None:
-        status = status.model_copy(update={"adopted": True})
-    if case.operation is None:
-        # Whether a restart was asked for before the record was lost is not known: do not start.
-        wish = case.desired.restart_requested_at
-        status = status.model_copy(update={"last_handled_restart_at": wish})
-    return case.step(
-        Record(status), Reason.CLAIMING, f"Took over {first.id}, which an earlier attempt made"
-    )
-
-
-def _attempts(case: Case) -> tuple[str, ...]:
-    """The nonces on record; without a record nothing is proven by a nonce."""
-    operation = case.operation
-    return () if operation is None else (operation.nonce, *operation.open)
-
-
-def _lost_operation(case: Case) -> Operation:
-    """A record in place of a lost one, which goes on looking as far back as that may have gone."""
-    since = horizon(None, case.desired.created_at)
-    operation = _operation(case, case.observed.nonce)
-    return operation.model_copy(update={"date": format_time(since)})
-
-
 def _made(case: Case, operation: Operation, order: Order, endpoint: Endpoint) -> Status:
     """The record of an endpoint that Together acknowledged."""
-    marked = Marker.parse(endpoint.display_name) is not None
+    marked = case.observed.deploys or Marker.parse(endpoint.display_name) is not None
     done = operation.model_copy(
         update={
             "phase": OperationPhase.DONE,
@@ -226,21 +174,30 @@ def attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decisi
         return case.read(
             List(user, float("-inf")), Reason.CREATING, "Asking Together for its clock"
         )
+    known = named(case) if observed.deploys else None
+    if isinstance(known, Decision):
+        return known
     if observed.keys.held != user:
         return case.step(KeepKey(user), Reason.CREATING, "Keeping a copy of the key")
     if not case.held or desired.owner_uid != desired.uid:
         return case.step(Prepare(), Reason.CREATING, "Taking responsibility for the resource")
+    if known is not None:
+        return claim(case, Settled((known,)))
     paused = case.paused(user)
     if paused is not None:
         return paused
-    operation = _operation(case, observed.nonce).model_copy(
+    operation = new_operation(case, observed.nonce).model_copy(
         update={"attempts": counted, "open": open_}
     )
     if case.operation is not None:
         operation = operation.model_copy(update={"replaces": case.operation.replaces})
         if open_:
             operation = operation.model_copy(update={"date": case.operation.date})
-    return _ordering(case, Record(case.record.model_copy(update={"operation": operation})))
+    update: dict[str, object] = {"operation": operation}
+    if observed.deploys:
+        # The choice of the generation is on record before anything is made in it.
+        update["api"] = observed.api
+    return _ordering(case, Record(case.record.model_copy(update=update)))
 
 
 def _looked(case: Case, credential: str) -> bool:
@@ -262,18 +219,6 @@ def _ordering(case: Case, step: Record) -> Decision:
     return case.step(step, Reason.CREATING, "Ordering the endpoint from Together")
 
 
-def _operation(case: Case, nonce: str) -> Operation:
-    poll = case.observed.poll
-    return Operation(
-        phase=OperationPhase.OPEN,
-        uid=case.desired.uid,
-        cluster=case.observed.cluster,
-        credential=case.credential or "",
-        nonce=nonce,
-        date=format_time(poll.date if poll is not None else case.desired.created_at),
-    )
-
-
 def _send(case: Case, operation: Operation) -> Decision:
     """POST under the record that this process has just written, while it is fresh (rule 4)."""
     fence = case.memory.fence
@@ -288,36 +233,12 @@ def _send(case: Case, operation: Operation) -> Decision:
         return paused
     marker = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
     started = case.desired.started and not case.observed.deploys
-    order = case.desired.order(marker, started=started)
+    name = case.endpoint_name if case.observed.deploys else ""
+    order = case.desired.order(marker, started=started, name=name)
     return case.step(
         Create(operation.credential, operation.nonce, order),
         Reason.CREATING,
         "Ordering the endpoint from Together",
-    )
-
-
-SAID_SO = f"The annotation {names.CLAIM} says that nothing was made"
-
-
-def nothing_made(case: Case, why: str = SAID_SO) -> Decision:
-    """Write down that no attempt is open any more.
-
-    A person's answer stands on record before its annotation is taken off and before anything else
-    is done, so that it cannot serve a later question.
-
-    Args:
-        case: The resource.
-        why: What to tell.
-    """
-    operation = case.operation or _lost_operation(case)
-    update: dict[str, object] = {"open": (), "attempts": 0}
-    if case.record.endpoint_id is None:
-        refusal = operation.refusal if operation.phase is OperationPhase.REFUSED else None
-        update |= {"phase": OperationPhase.REFUSED, "refusal": refusal}
-    return case.step(
-        Record(case.record.model_copy(update={"operation": operation.model_copy(update=update)})),
-        Reason.UPDATING if case.record.endpoint_id else Reason.CREATING,
-        why,
     )
 
 
@@ -364,6 +285,10 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
         # Of another version of the operator; its answer in this version's words is worth a try.
         return attempt(case, *again)
     reason = Reason(refusal.reason)
+    if reason is Reason.V1_CLOSED and _may_move(case):
+        return _move(case, operation)
+    if reason is Reason.NAME_TAKEN:
+        return _name_taken(case, operation, refusal)
     if reason not in PASSING:
         return case.wait(reason, refusal.message)
     if reason in KEY_REFUSALS and case.observed.keys.user not in (None, operation.credential):
@@ -377,3 +302,45 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     if case.now >= due:
         return attempt(case, *again)
     return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))
+
+
+def _may_move(case: Case) -> bool:
+    """Whether a refusal of the first generation leads to the second."""
+    return case.desired.spec.api is Api.AUTO and not case.observed.deploys
+
+
+def _move(case: Case, operation: Operation) -> Decision:
+    """Leave v1, which is closed, once nothing that was sent there can come true (rule 9)."""
+    if operation.open:
+        verdict = settle(case, operation.open)
+        if isinstance(verdict, Decision):
+            return verdict
+        if verdict.found:
+            return claim(case, verdict)
+    moved = operation.model_copy(update={"refusal": None, "attempts": 0})
+    return case.step(
+        Record(case.record.model_copy(update={"operation": moved, "api": Api.V2.value})),
+        Reason.CREATING,
+        "Together has closed API v1 to this account; ordering the endpoint from API v2",
+    )
+
+
+def _name_taken(case: Case, operation: Operation, refusal: Refusal) -> Decision:
+    """Whose the endpoint is that has our name, once a LIST shows it; or the name is free again."""
+    rejection = case.memory.rejection("create")
+    since = (case.memory.born if rejection is None else rejection.at) + case.timing.lag
+    key, poll = operation.credential, case.observed.poll
+    if key not in (case.observed.keys.held, case.observed.keys.user):
+        return attempt(case, operation.open, operation.attempts)
+    if poll is None or poll.credential != key:
+        return case.read(List(key, float("-inf")), Reason.NAME_TAKEN, refusal.message)
+    known = named(case)
+    if isinstance(known, Found):
+        return claim(case, Settled((known,)))
+    if known is not None:
+        return known
+    if case.now < since:
+        return case.wait(Reason.NAME_TAKEN, refusal.message, since - case.now)
+    if poll.sent_at < since:
+        return case.read(List(key, since), Reason.NAME_TAKEN, refusal.message)
+    return attempt(case, operation.open, operation.attempts)

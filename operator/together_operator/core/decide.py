@@ -13,6 +13,7 @@ from together_operator.core.case import Case
 from together_operator.core.copies import former_owner, settle_copy
 from together_operator.core.creating import create, write_down
 from together_operator.core.deleting import delete
+from together_operator.core.deploying import refused_deployment
 from together_operator.core.removing import extras
 from together_operator.core.steps import Consume, Decision, Wait
 from together_operator.core.upkeep import upkeep
@@ -29,7 +30,7 @@ def decide(case: Case) -> Decision:
     Returns:
         The step, and what a person is told meanwhile.
     """
-    written = write_down(case)
+    written = write_down(case) or refused_deployment(case)
     if written is not None:
         return written
     if case.desired.deleting:

@@ -12,8 +12,11 @@ from dataclasses import replace
 from together_operator.core.adopting import disowned, recognise
 from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
-from together_operator.core.creating import claim
+from together_operator.core.claiming import claim
+from together_operator.core.deploying import own_ids
+from together_operator.core.dismantling import dismantle, foreign
 from together_operator.core.looking import details
+from together_operator.core.naming import ours
 from together_operator.core.parting import farewell, left_behind, released
 from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
@@ -230,10 +233,34 @@ def _carry_out(case: Case, policy: DeletionPolicy) -> Decision | None:
         if disowned(case, endpoint) is not None:
             return None
     if policy is DeletionPolicy.DELETE:
-        decision = remove(case, endpoint_id, Reason.DELETING)
+        decision = _taken_apart(case, endpoint_id) or remove(case, endpoint_id, Reason.DELETING)
     else:
         decision = _stopped(case, endpoint_id)
     return None if decision is None else _telling(case, decision)
+
+
+def _taken_apart(case: Case, endpoint_id: str) -> Decision | None:
+    """What runs in an endpoint goes before the endpoint does."""
+    if not case.observed.deploys or case.missing(endpoint_id):
+        return None
+    endpoint = case.endpoint
+    message = f"Looking what runs in {endpoint_id}"
+    if endpoint is None or case.memory.details_at < (case.memory.ending or case.now):
+        return details(case, endpoint_id, Reason.DELETING, message)
+    left = dismantle(case, endpoint, own_ids(case, endpoint), Reason.DELETING)
+    strangers = foreign(case, endpoint)
+    if left is not None or not strangers:
+        return left
+    first = strangers[0]
+    whose = "bears this resource's mark, but no request on record made it"
+    return _blocked(
+        case,
+        f"{endpoint_id} holds {first.id} ('{first.name}'), which"
+        f" {whose if ours(case, first) else 'this operator did not make'}, so it is not deleted."
+        " Delete it at Together, and the endpoint goes by itself",
+        endpoint_id,
+        case.timing.lag,
+    )
 
 
 def _stopped(case: Case, endpoint_id: str) -> Decision | None:
@@ -273,7 +300,8 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
         sent is not None and case.now < sent.at + case.timing.repeat
     ):
         return case.wait(Reason.DELETING, message, case.timing.repeat)
-    return case.step(Stop(credential, endpoint_id, drift=False), Reason.DELETING, message)
+    step = Stop(credential, endpoint_id, drift=False, deployment_id=case.deployment_id)
+    return case.step(step, Reason.DELETING, message)
 
 
 def remove_confirmation(case: Case, endpoint_id: str) -> Decision | None:

@@ -6,15 +6,17 @@ through crashes, lost replies and stale views by a test that plays the world.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from together_operator.core.adopting import wanted
-from together_operator.core.case import Case, lost
+from together_operator.core.case import Case
+from together_operator.core.deploying import (
+    with_deployment,
+    without_deployment,
+)
 from together_operator.core.memory import (
-    Absence,
     Answer,
     Definition,
+    Denial,
     Fence,
     Glance,
     Memory,
@@ -23,11 +25,15 @@ from together_operator.core.memory import (
     Trouble,
     Vetting,
 )
+from together_operator.core.mirror import detailed
+from together_operator.core.noticing import pictured
 from together_operator.core.observed import Poll
+from together_operator.core.record import lost
 from together_operator.core.scan import Scan
 from together_operator.core.steps import (
     Create,
     Delete,
+    Deploy,
     FindDefinition,
     FindOwner,
     Get,
@@ -37,9 +43,11 @@ from together_operator.core.steps import (
     Probe,
     Record,
     Reserve,
+    Route,
     Start,
     Step,
     Stop,
+    Undeploy,
     Update,
     Vet,
 )
@@ -49,7 +57,6 @@ from together_operator.core.writes import (
     acknowledged,
     rejected,
     subject_of,
-    with_another_key,
 )
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
@@ -58,7 +65,6 @@ from together_operator.resource.remote import (
     Done,
     Endpoint,
     NotSent,
-    Phase,
     Refused,
     Unavailable,
 )
@@ -90,122 +96,6 @@ Outcome = (
 _SCANS_KEPT = 8
 
 
-def notice(case: Case) -> Memory:
-    """Take in what stands before us, before anything is decided.
-
-    Args:
-        case: The resource now; its memory is the one to grow.
-
-    Returns:
-        The grown memory.
-    """
-    memory = case.memory
-    if memory.looked_with != case.credential:
-        memory = replace(
-            with_another_key(memory),
-            looked_with=case.credential,
-            absences=(),
-            glances=(),
-            empties=(),
-            scan=None,
-        )
-    if case.desired.deleting and memory.ending is None:
-        memory = replace(memory, ending=case.now)
-    known = dict(memory.first_sight)
-    unresolved = case.unresolved
-    subjects = ([unresolved] if unresolved else []) + list(case.open)
-    memory = replace(
-        memory,
-        first_sight=tuple((subject, known.get(subject, case.now)) for subject in subjects),
-        absences=tuple(_absences(case, memory)),
-        glances=tuple(g for g in memory.glances if g.endpoint_id in _tracked(case)),
-    )
-    endpoint = replace_memory(case, memory).endpoint
-    poll = case.observed.poll
-    if endpoint is not None and poll is not None and endpoint.id in poll.lines:
-        # Should a later LIST leave it out by mistake, this is what was seen last.
-        seen = memory.seen
-        if seen is None or seen.endpoint.id != endpoint.id or poll.sent_at > seen.at:
-            memory = replace(memory, seen=Seen(endpoint, poll.sent_at))
-    phase = endpoint.phase if endpoint else Phase.UNKNOWN
-    if phase not in (Phase.STARTED, Phase.UNKNOWN):
-        memory = replace(memory, answered=False)
-    if phase is not Phase.PENDING:
-        memory = replace(memory, queued_since=None)
-    elif memory.queued_since is None:
-        memory = replace(memory, queued_since=case.now)
-    return _witnessed(case, memory, phase)
-
-
-def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
-    """A state that is seen to be as asked counts as acknowledged.
-
-    Whether an endpoint is to be started again depends on what it was last asked to be (I8). The
-    answer to a start or stop may be lost, and a stop may be asked for when idleness has done it
-    already: neither may leave behind a belief that is no longer true.
-    """
-    endpoint_id = case.record.endpoint_id
-    if endpoint_id is None or case.desired.deleting:
-        return memory
-    stop = memory.sent("stop")
-    if not case.desired.started and phase in (Phase.STOPPING, Phase.STOPPED):
-        state = State.STOPPED
-    elif (
-        case.desired.started
-        and phase is Phase.STARTED
-        # What has just been stopped may still look started.
-        and (stop is None or case.now >= stop.at + case.timing.repeat)
-    ):
-        state = State.STARTED
-    else:
-        return memory
-    if replace_memory(case, memory).applied.state == state:
-        return memory
-    return acknowledge(memory, endpoint_id, Applied(state=state))
-
-
-def replace_memory(case: Case, memory: Memory) -> Case:
-    """The same case with another memory."""
-    return replace(case, observed=replace(case.observed, memory=memory))
-
-
-def _tracked(case: Case) -> list[str]:
-    """The endpoints whose presence matters."""
-    tracked = list(case.operation.removing) if case.operation else []
-    pictured = _pictured(case)
-    return tracked if pictured is None else [*tracked, pictured]
-
-
-def _pictured(case: Case) -> str | None:
-    """The endpoint whose whole picture is kept: the recorded one, or the one to be taken over."""
-    return case.record.endpoint_id or wanted(case)
-
-
-def _absences(case: Case, memory: Memory) -> Iterable[Absence]:
-    poll = case.observed.poll
-    for endpoint_id in _tracked(case):
-        absence = memory.absence(endpoint_id)
-        if poll is None or poll.credential != case.credential:
-            if absence is not None:
-                yield absence
-            continue
-        if endpoint_id in poll.lines:
-            if absence is not None and absence.last > poll.sent_at:
-                yield absence
-        elif absence is not None:
-            yield replace(absence, last=max(absence.last, poll.sent_at))
-        elif not _shown_since(memory, endpoint_id, poll.sent_at):
-            yield Absence(endpoint_id, poll.sent_at, poll.sent_at)
-
-
-def _shown_since(memory: Memory, endpoint_id: str, at: float) -> bool:
-    """Whether something newer than a LIST has shown an endpoint that it left out."""
-    seen, glance = memory.seen, memory.glance(endpoint_id)
-    return (seen is not None and seen.endpoint.id == endpoint_id and seen.at >= at) or (
-        glance is not None and glance.found and glance.at >= at
-    )
-
-
 def begin(memory: Memory, step: Step, now: float) -> Memory:
     """Note what cannot be taken back, before the step is taken.
 
@@ -222,6 +112,13 @@ def begin(memory: Memory, step: Step, now: float) -> Memory:
     match step:
         case Create() if memory.fence is not None:
             return replace(memory, fence=replace(memory.fence, posted=True))
+        case Deploy(name=name):
+            return replace(memory, draft=Fence(name, now, posted=True))
+        case Record(status=Status(operation=Operation(deploying=str(name)))):
+            met = memory.since(name) is not None
+            return memory if met else replace(memory, draft=Fence(name, now))
+        case Record(status=Status(endpoint_id=str(endpoint_id)), halted=True):
+            return acknowledge(memory, endpoint_id, Applied(state=State.STOPPED))
         case Record(status=Status(operation=Operation(phase=OperationPhase.OPEN, nonce=nonce))):
             met = memory.since(nonce) is not None
             known = memory.fence is not None and memory.fence.nonce == nonce
@@ -268,10 +165,12 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
         case Prepare() if isinstance(outcome, str):
             return replace(memory, prepared=outcome)
         case Record():
-            return replace(memory, answer=None, prepared=None)
+            return replace(memory, answer=None, prepared=None, denial=None)
         case Create():
             return _created(memory, case.desired.generation, step, outcome, now)
-        case Update() | Start() | Stop() | Delete():
+        case Deploy():
+            return _deployed(memory, case, step, outcome, now)
+        case Update() | Start() | Stop() | Delete() | Undeploy() | Route():
             return _written(memory, case, step, outcome, now)
         case _:
             return memory
@@ -325,7 +224,7 @@ def _read(memory: Memory, case: Case, endpoint_id: str, outcome: Outcome, now: f
         memory = replace(
             memory, absences=tuple(a for a in memory.absences if a.endpoint_id != endpoint_id)
         )
-        if endpoint_id != _pictured(case):
+        if endpoint_id != pictured(case):
             return memory
         return replace(
             memory,
@@ -368,10 +267,46 @@ def _created(memory: Memory, generation: int, step: Create, outcome: Outcome, no
     return memory
 
 
+def _deployed(memory: Memory, case: Case, step: Deploy, outcome: Outcome, now: float) -> Memory:
+    name = step.name
+    if isinstance(outcome, NotSent):
+        memory = replace(memory, draft=Fence(name, now))
+        what = Unavailable(Reason.UNREACHABLE, outcome.message)
+        return _unanswered(memory, step.credential, what, now)
+    first_sight = tuple(
+        (subject, now if subject == name else at) for subject, at in memory.first_sight
+    )
+    memory = replace(_answered(memory, step.credential), first_sight=first_sight)
+    if isinstance(outcome, Done) and outcome.deployment is not None:
+        kept = tuple(r for r in memory.rejections if r.verb != "deploy")
+        memory = replace(memory, rejections=kept)
+        return _pictured_with(memory, step.endpoint_id, outcome, now)
+    if isinstance(outcome, Absent):
+        return rejected(replace(memory, draft=Fence(name, now)), "deploy", name, outcome, now)
+    # A name that is taken is our own, of a request whose answer was lost: it is looked up.
+    if isinstance(outcome, Refused) and outcome.reason is not Reason.NAME_TAKEN:
+        denial = Denial(name, case.desired.generation, outcome)
+        return rejected(replace(memory, denial=denial), "deploy", name, outcome, now)
+    return memory
+
+
+def _pictured_with(memory: Memory, endpoint_id: str, outcome: Done, now: float) -> Memory:
+    """Take in what an answer tells of one deployment, or of the endpoint without its details."""
+    seen = memory.seen
+    if seen is None or seen.endpoint.id != endpoint_id:
+        return memory
+    endpoint = seen.endpoint
+    if outcome.endpoint is not None:
+        endpoint = detailed(outcome.endpoint, endpoint)
+    if outcome.deployment is not None:
+        endpoint = with_deployment(endpoint, outcome.deployment)
+    return replace(memory, seen=Seen(endpoint, now))
+
+
 def _written(
     memory: Memory,
     case: Case,
-    step: Update | Start | Stop | Delete,
+    step: Update | Start | Stop | Delete | Undeploy | Route,
     outcome: Outcome,
     now: float,
 ) -> Memory:
@@ -384,11 +319,19 @@ def _written(
     if isinstance(step, Delete) and isinstance(outcome, Absent):
         memory = _read(memory, case, step.endpoint_id, outcome, now)
         return accepted(memory, verb, subject, now)
+    if isinstance(step, Undeploy) and isinstance(outcome, Absent | Done):
+        seen = memory.seen
+        if seen is not None and seen.endpoint.id == step.endpoint_id:
+            left = without_deployment(seen.endpoint, step.deployment_id)
+            memory = replace(memory, seen=Seen(left, now))
+        return accepted(memory, verb, subject, now)
     if not isinstance(outcome, Done):
         assert isinstance(outcome, Refused | Unavailable | Absent)  # noqa: S101
         return rejected(memory, verb, subject, outcome, now)
     memory = accepted(memory, verb, subject, now)
-    if outcome.endpoint is not None and outcome.endpoint.id == case.record.endpoint_id:
+    if case.observed.deploys:
+        memory = _pictured_with(memory, step.endpoint_id, outcome, now)
+    elif outcome.endpoint is not None and outcome.endpoint.id == case.record.endpoint_id:
         memory = replace(memory, seen=Seen(outcome.endpoint, now), details_at=now)
     if case.record.adopted and isinstance(step, Update) and step.change.display_name is not None:
         memory = replace(memory, marked_at=now)

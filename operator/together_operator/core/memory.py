@@ -55,6 +55,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """Together's refusal of a deployment, which is not on record yet.
+
+    Attributes:
+        name: The deployment's name.
+        generation: Of the resource, as the order was made from it.
+        what: What Together answered.
+    """
+
+    name: str
+    generation: int
+    what: Refused
+
+
+@dataclass(frozen=True, slots=True)
 class Absence:
     """An endpoint that LISTs do not show.
 
@@ -197,6 +212,8 @@ class Memory:
         prepared: The resourceVersion that its own finalizer write returned.
         fence: The record that it wrote.
         answer: The outcome that it has to write down.
+        draft: The record of a deployment's name that it wrote; the name stands for the nonce.
+        denial: The refusal of a deployment that it has to write down.
         first_sight: When it first saw each unresolved thing, or ended its POST.
         empties: When the conclusive scans that found nothing were sent.
         scan: The newest scan.
@@ -226,6 +243,8 @@ class Memory:
     prepared: str | None = None
     fence: Fence | None = None
     answer: Answer | None = None
+    draft: Fence | None = None
+    denial: Denial | None = None
     first_sight: tuple[tuple[str, float], ...] = field(default=())
     empties: tuple[float, ...] = field(default=())
     scan: Scan | None = None

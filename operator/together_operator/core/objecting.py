@@ -39,6 +39,6 @@ def unsupported(case: Case) -> Decision | None:
         return None
     return case.wait(
         Reason.UNSUPPORTED,
-        f"spec.api is {wished.value}, for which this version of the operator has no driver;"
+        f"spec.api is {wished.value}, and {there.value} was chosen for this resource before;"
         f" nothing was ordered. Set spec.api to {there.value} or Auto",
     )

@@ -111,8 +111,9 @@ def _anew(case: Case, endpoint_id: str, credential: str) -> Decision:
             "refusal": None,
             "credential": credential,
             "open": open_,
+            "deploying": None,
             "replaces": endpoint_id,
         }
     )
-    freed = dict.fromkeys(_OF_THE_ENDPOINT) | {"operation": record}
+    freed = dict.fromkeys(_OF_THE_ENDPOINT) | {"operation": record, "deployments": ()}
     return attempt(replace(case, status=case.record.model_copy(update=freed)), open_)

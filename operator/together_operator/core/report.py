@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from together_operator.core.case import Case
 from together_operator.core.copies import former_owner
+from together_operator.core.deploying import as_known
 from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Record, Situation, Step, Wait
 from together_operator.resource import names
@@ -185,6 +186,7 @@ def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, obj
         "replicas": replicas,
         "ready_replicas": endpoint.ready_replicas,
         "inference": _inference(case, endpoint, inference_url),
+        "deployments": tuple(as_known(entry, endpoint) for entry in case.record.deployments),
     }
 
 

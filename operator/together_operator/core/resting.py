@@ -71,8 +71,8 @@ def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
             )
             return case.wait(
                 Reason.ENDPOINT_FAILED,
-                f"Together reports {endpoint.state} for {endpoint.id} and gives no cause. {start},"
-                " or delete this resource and apply it again",
+                f"Together reports {endpoint.state} for {endpoint.id} and gives"
+                f" {_cause(case, endpoint)}. {start}, or delete this resource and apply it again",
             )
         case Phase.STOPPED if not case.desired.started:
             return case.wait(
@@ -98,6 +98,13 @@ def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
             )
 
 
+def _cause(case: Case, endpoint: Endpoint) -> str:
+    """Why it is as it is, in Together's words, where it says."""
+    seen = endpoint.deployment(case.deployment_id)
+    words = seen.message.strip().rstrip(".") if seen is not None else ""
+    return f"the cause: {words}" if words else "no cause"
+
+
 def _connection_trouble(case: Case) -> Decision | None:
     trouble = case.observed.trouble
     key = case.key_trouble
@@ -116,7 +123,7 @@ def _connection_trouble(case: Case) -> Decision | None:
 
 
 def _finality(case: Case) -> str:
-    if not case.observed.stop_is_final:
+    if case.observed.deploys or not case.observed.stop_is_final:
         return ""
     return ". On most accounts Together no longer starts a stopped v1 endpoint again"
 
@@ -165,7 +172,8 @@ def _pending(case: Case, endpoint: Endpoint) -> Decision:
         return case.wait(
             Reason.WAITING_FOR_CAPACITY,
             f"Together has queued {endpoint.id} until {endpoint.hardware} is available; nothing"
-            " is billed meanwhile. Fewer spec.autoscaling.minReplicas may start sooner",
+            f" is billed meanwhile{_told(case, endpoint)}. Fewer spec.autoscaling.minReplicas may"
+            " start sooner",
         )
     reason = Reason.CREATING if case.present_reason in _NEW else Reason.STARTING
     return case.wait(reason, f"Together is preparing {endpoint.id}", due - case.now)
@@ -213,4 +221,16 @@ def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
             " chart contains it), or remove spec.connection",
             case.timing.repeat,
         )
-    return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'")
+    return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'{_cosmetic(case)}")
+
+
+def _told(case: Case, endpoint: Endpoint) -> str:
+    cause_ = _cause(case, endpoint)
+    return "" if cause_ == "no cause" else f" ({cause_})"
+
+
+def _cosmetic(case: Case) -> str:
+    """What the generation cannot do and nobody depends on."""
+    if not case.observed.deploys or case.desired.spec.display_name is None:
+        return ""
+    return ". API v2 has no display name, so spec.displayName is not shown at Together"

@@ -12,29 +12,28 @@ from dataclasses import replace
 from together_operator.core.adopting import fresh, unmarked, yielded
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
-from together_operator.core.creating import nothing_made
+from together_operator.core.deploying import deploy, renew
+from together_operator.core.dismantling import discard
 from together_operator.core.looking import absence, details
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.observed import Link
 from together_operator.core.recreating import missed
-from together_operator.core.removing import newly_proven
+from together_operator.core.rekeying import keep_key
 from together_operator.core.resting import rest, standing_refusal
-from together_operator.core.settling import Settled, said_none, settle
+from together_operator.core.routing import route
 from together_operator.core.steps import (
     Decision,
-    KeepKey,
     List,
     Publish,
+    Route,
     Start,
     Step,
     Stop,
     Update,
-    Vet,
     Wait,
 )
 from together_operator.core.writes import subject_of
-from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
 from together_operator.resource.spec import State
@@ -55,7 +54,7 @@ def upkeep(case: Case, endpoint_id: str) -> Decision:
             # Nothing tells this resource that the other one has gone.
             case.timing.grace,
         )
-    key = _key(case, endpoint_id)
+    key = keep_key(case, endpoint_id)
     if key is not None and (case.credential is None or not isinstance(key.step, Wait)):
         return key
     decision = _picture(case, endpoint_id) or _until_drift(case, _work(case, endpoint_id))
@@ -79,82 +78,6 @@ def _until_drift(case: Case, decision: Decision) -> Decision:
         due = min(due, marked + case.timing.settle)
     left = max(due - case.now, 0.0)
     return replace(decision, step=Wait(left if step.after is None else min(step.after, left)))
-
-
-# -- the key -----------------------------------------------------------------------------------
-
-
-def _key(case: Case, endpoint_id: str) -> Decision | None:
-    """Keep the key with which the endpoint can be seen, whatever becomes of the Secret."""
-    keys = case.observed.keys
-    if keys.user is None:
-        if keys.held is not None:
-            return None
-        trouble = case.key_trouble
-        message = trouble.message if trouble else "There is no key to look at the endpoint with"
-        return case.wait(
-            trouble.reason if trouble else Reason.SECRET_MISSING,
-            message,
-            cause=trouble.reason if trouble else Reason.SECRET_MISSING,
-        )
-    if keys.user == keys.held:
-        return None
-    operation = case.operation
-    if keys.held is None and operation is not None and operation.credential == keys.user:
-        return case.step(KeepKey(keys.user), Reason.UPDATING, "Keeping a copy of the key")
-    if case.open and operation is not None and operation.credential != keys.user:
-        return _former_attempts(case)
-    vetting = case.memory.vetting
-    subject = (keys.user, endpoint_id)
-    known = vetting is not None and (vetting.credential, vetting.endpoint_id) == subject
-    if not known or vetting is None:
-        return case.read(
-            Vet(keys.user, endpoint_id), Reason.UPDATING, "Trying the new key on the endpoint"
-        )
-    if isinstance(vetting.verdict, Endpoint):
-        return case.step(KeepKey(keys.user), Reason.UPDATING, "Taking the new key into use")
-    if case.now >= vetting.at + case.timing.lag:
-        return case.read(
-            Vet(keys.user, endpoint_id), Reason.CREDENTIAL_MISMATCH, "Trying the new key again"
-        )
-    return _mismatch(
-        case, f"this key cannot see {endpoint_id}", vetting.at + case.timing.lag - case.now
-    )
-
-
-def _former_attempts(case: Case) -> Decision:
-    """What may yet come of the former key has to be settled with it before it is let go."""
-    if said_none(case, case.open):
-        return nothing_made(case)
-    verdict = settle(case, case.open)
-    if isinstance(verdict, Settled):
-        proven = newly_proven(case, verdict.found)
-        if proven is not None:
-            return proven
-        if not verdict.found:
-            return nothing_made(case, "Nothing more came of the former key's create requests")
-        return _mismatch(case, f"{verdict.found[0].id} is to be looked at first", case.timing.lag)
-    if not isinstance(verdict.step, Wait) or verdict.situation.keep:
-        return verdict
-    if verdict.situation.reason is Reason.CLAIMING:
-        return case.as_before(verdict.step.after)
-    return _mismatch(
-        case,
-        "an earlier create request of the former key may yet take effect. If nothing of it is left"
-        f" at Together, set the annotation {names.CLAIM} to 'none'",
-        verdict.step.after,
-    )
-
-
-def _mismatch(case: Case, why: str, after: float | None = None) -> Decision:
-    secret = case.desired.spec.api_key_secret_ref
-    place = f"Secret {secret.name}" if secret else "the operator's settings"
-    return case.wait(
-        Reason.CREDENTIAL_MISMATCH,
-        f"The key in {place} is not taken into use: {why}. The former key goes on serving the"
-        " endpoint's deletion; put a key of the same project into place",
-        after,
-    )
 
 
 # -- the picture -------------------------------------------------------------------------------
@@ -193,7 +116,14 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     elsewhere = yielded(case, endpoint)
     if elsewhere is not None:
         return elsewhere
+    if case.observed.deploys:
+        deploying = deploy(case, endpoint) or discard(case, endpoint)
+        if deploying is not None:
+            return deploying
     step = _next(case, endpoint)
+    if isinstance(step, Start) and endpoint.phase is Phase.FAILED and case.current is not None:
+        # There is no way back from it, so that a start means another one.
+        return renew(case, endpoint)
     if case.desired.spec.suspend:
         return _suspended(case, endpoint, step)
     # A ConfigMap that cannot be written must not keep an endpoint from being stopped.
@@ -217,18 +147,25 @@ def _next(case: Case, endpoint: Endpoint) -> Step | None:
         return stop
     change = _difference(case, endpoint)
     if change:
-        return Update(case.credential or "", endpoint.id, change, _is_drift(case, change))
-    return _start(case, endpoint)
+        drift = _is_drift(case, change)
+        return Update(case.credential or "", endpoint.id, change, drift, case.deployment_id)
+    return _start(case, endpoint) or (route(case, endpoint) if case.desired.started else None)
 
 
 def _difference(case: Case, endpoint: Endpoint) -> Change:
     marker = case.marker
+    bounds = endpoint.bounds
     if case.operation is not None and case.operation.markers_lost:
         marker = None
+    if case.observed.deploys:
+        # What cannot be renamed bears its mark for good, and bounds are what starts it.
+        marker = None
+        halted = endpoint.phase in (Phase.STOPPING, Phase.STOPPED, Phase.FAILED)
+        bounds = case.desired.bounds if halted else bounds
     return case.desired.change(
         marker,
         display_name=endpoint.display_name,
-        bounds=endpoint.bounds,
+        bounds=bounds,
         inactive_timeout_minutes=case.applied.inactive_timeout_minutes,
     )
 
@@ -255,7 +192,7 @@ def _stop(case: Case, endpoint: Endpoint) -> Stop | None:
     asked = case.applied.state == State.STOPPED
     if endpoint.phase is Phase.UNKNOWN and asked:
         return None
-    return Stop(case.credential or "", endpoint.id, drift=asked)
+    return Stop(case.credential or "", endpoint.id, asked, case.deployment_id)
 
 
 def _start(case: Case, endpoint: Endpoint) -> Start | None:
@@ -266,8 +203,8 @@ def _start(case: Case, endpoint: Endpoint) -> Start | None:
     if not turned and not asked:
         return None
     marker = case.marker or Marker.of(case.observed.cluster, case.desired.uid, "")
-    order = case.desired.order(marker, started=True)
-    return Start(case.credential or "", endpoint.id, order)
+    order = case.desired.order(marker, started=True, name=case.endpoint_name)
+    return Start(case.credential or "", endpoint.id, order, case.deployment_id)
 
 
 def _costs(case: Case, step: Step, endpoint: Endpoint) -> bool:
@@ -317,6 +254,8 @@ def _telling(case: Case, step: Step, endpoint: Endpoint) -> tuple[Reason, str]:
             return Reason.STOPPING, f"Stopping {endpoint.id}"
         case Start():
             return Reason.STARTING, f"Starting {endpoint.id}"
+        case Route():
+            return Reason.UPDATING, f"Routing the traffic of {endpoint.id} to its deployment"
         case Update(change=change):
             return _changing(case, change, endpoint)
         case _:

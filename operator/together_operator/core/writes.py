@@ -12,13 +12,20 @@ from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS
 from together_operator.core.memory import Memory, Rejection, Sent
 from together_operator.core.mirror import merge
-from together_operator.core.steps import Delete, Start, Step, Stop, Update
+from together_operator.core.steps import Delete, Route, Start, Step, Stop, Undeploy, Update
 from together_operator.resource.remote import Absent, Refused, Unavailable
 from together_operator.resource.spec import State
 from together_operator.resource.status import Applied, StatusAutoscaling
 
 _WRITES_KEPT = 16
-_KINDS = {"start": ("start", "stop"), "stop": ("start", "stop"), "update": ("update",)}
+_KINDS = {
+    "start": ("start", "stop"),
+    "stop": ("start", "stop"),
+    "update": ("update",),
+    "route": ("route",),
+}
+_ASIDE = frozenset({"delete", "undeploy"})
+"""Writes that stand beside others of their kind, because they are about different things."""
 
 
 def rejected(
@@ -26,7 +33,7 @@ def rejected(
 ) -> Memory:
     """Note a write that Together did not carry out."""
     # Attempts to create differ in their nonce and are still the same wish.
-    old = memory.rejection(verb, None if verb == "create" else subject)
+    old = memory.rejection(verb, None if verb in ("create", "deploy") else subject)
     count = old.count + 1 if old is not None else 1
     kept = tuple(r for r in memory.rejections if r is not old)
     new = Rejection(verb, subject, what, now, count)
@@ -39,7 +46,7 @@ def accepted(memory: Memory, verb: str, subject: str, now: float) -> Memory:
     # A later write of the same kind makes the earlier one history: what was started may be stopped
     # again at once. Only deletions of several endpoints stand beside each other.
     def superseded(other: Sent | Rejection) -> bool:
-        if verb == "delete":
+        if verb in _ASIDE:
             return (other.verb, other.subject) == (verb, subject)
         return other.verb in _KINDS[verb]
 
@@ -86,15 +93,19 @@ def subject_of(case: Case, step: Step) -> tuple[str, str]:
             return "update", f"{endpoint_id}/{change}"
         case Start(endpoint_id=endpoint_id):
             return "start", start_subject(case, endpoint_id)
-        case Stop(endpoint_id=endpoint_id):
-            return "stop", endpoint_id
+        case Stop(endpoint_id=endpoint_id, deployment_id=deployment_id):
+            return "stop", deployment_id or endpoint_id
         case Delete(endpoint_id=endpoint_id):
             return "delete", endpoint_id
+        case Undeploy(deployment_id=deployment_id):
+            return "undeploy", deployment_id
+        case Route(endpoint_id=endpoint_id, traffic=traffic):
+            return "route", f"{endpoint_id}/{traffic}"
         case _:
             return "", ""
 
 
-def acknowledged(memory: Memory, step: Update | Start | Stop | Delete) -> Memory:
+def acknowledged(memory: Memory, step: Update | Start | Stop | Delete | Undeploy | Route) -> Memory:
     """Keep what Together acknowledged with a write."""
     match step:
         case Update(change=change):
@@ -106,8 +117,14 @@ def acknowledged(memory: Memory, step: Update | Start | Stop | Delete) -> Memory
                 else StatusAutoscaling(min_replicas=bounds.min, max_replicas=bounds.max),
                 inactive_timeout_minutes=change.inactive_timeout_minutes,
             )
-        case Start():
+        case Start(deployment_id=None):
             applied = Applied(state=State.STARTED)
+        case Start(order=order):
+            bounds = order.bounds
+            applied = Applied(
+                state=State.STARTED,
+                autoscaling=StatusAutoscaling(min_replicas=bounds.min, max_replicas=bounds.max),
+            )
         case Stop():
             applied = Applied(state=State.STOPPED)
         case _:

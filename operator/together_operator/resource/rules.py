@@ -58,19 +58,49 @@ the status in the same request does not open the lock; at the root, because only
 in sight."""
 
 
+_BUILT = (
+    f"({_ATTEMPTED} && !(has(oldSelf.status.api) && oldSelf.status.api == 'V2'"
+    " && has(oldSelf.status.endpointID)"
+    " && (!has(oldSelf.status.deployments) || size(oldSelf.status.deployments) == 0)"
+    " && (!has(oldSelf.status.operation) || !has(oldSelf.status.operation.deploying))))"
+)
+"""The same, but for an endpoint of API v2 in which nothing is deployed: it has only a name, and
+what Together refused to deploy in it can be corrected."""
+
+
+_REPLACE = (
+    "create a second TogetherEndpoint with the new value, move the traffic, then delete this one"
+)
+
+
 def _same(field: str) -> str:
     """Both absent, or both there and equal: deleting the field must not be a way round."""
     new, old = f"self.spec.{field}", f"oldSelf.spec.{field}"
     return f"(has({new}) == has({old}) && (!has({new}) || {new} == {old}))"
 
 
-def _fixed(field: str, to_change: str) -> Rule:
+def _fixed(field: str, to_change: str, locked: str = _BUILT) -> Rule:
     return Rule(
-        rule=f"!{_ATTEMPTED} || {_same(field)}",
+        rule=f"!{locked} || {_same(field)}",
         message=(
             f"is fixed while an endpoint exists or an attempt to create one is open; {to_change}"
         ),
         field_path=f".spec.{field}",
+        reason="FieldValueForbidden",
+    )
+
+
+def _fixed_option(option: str, locked: str) -> Rule:
+    def value(of: str) -> str:
+        field = f"{of}.spec.v2.{option}"
+        return f"(has({of}.spec.v2) && has({field}) ? {field} : '')"
+
+    return Rule(
+        rule=f"!{locked} || {value('self')} == {value('oldSelf')}",
+        message=(
+            f"is fixed while an endpoint exists or an attempt to create one is open; {_REPLACE}"
+        ),
+        field_path=f".spec.v2.{option}",
         reason="FieldValueForbidden",
     )
 
@@ -84,16 +114,14 @@ _GIVEN_UP = (
 """Whether `adopt` is taken out, once another endpoint has come into the place of the one that it
 names: from then on it only names what is gone."""
 
-_REPLACE = (
-    "create a second TogetherEndpoint with the new value, move the traffic, then delete this one"
-)
-
 RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "": (
         _fixed("model", _REPLACE),
         _fixed("hardware", _REPLACE),
         _fixed("availabilityZone", _REPLACE),
         _fixed("speculativeDecoding", _REPLACE),
+        _fixed_option("endpointName", _ATTEMPTED),
+        _fixed_option("configID", _BUILT),
         Rule(
             rule=f"!({_ATTEMPTED} || {_ADOPTED}) || {_same('adopt')} || {_GIVEN_UP}",
             message=(
@@ -131,6 +159,16 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             reason="FieldValueRequired",
         ),
         Rule(
+            rule=(
+                "self.api != 'V2' || self.inactiveTimeoutMinutes == 0"
+                " || (self.inactiveTimeoutMinutes >= 30 && self.inactiveTimeoutMinutes <= 1440)"
+            ),
+            message=(
+                "must be 0, which is never, or from 30 to 1440 minutes where `spec.api` is 'V2'"
+            ),
+            field_path=".inactiveTimeoutMinutes",
+        ),
+        Rule(
             rule="!has(self.adopt) || !has(self.availabilityZone)",
             message=(
                 "must be left out where `spec.adopt` is set: Together does not tell the zone of an"
@@ -147,6 +185,21 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             ),
             field_path=".speculativeDecoding",
             reason="FieldValueForbidden",
+        ),
+    ),
+    "spec.v2.endpointName": (
+        Rule(
+            rule=_matches(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+            message=(
+                "must be lower-case letters, digits and '-', beginning and ending with a letter or"
+                " digit, such as 'mixtral-prod'; the project's slug is put before it by Together"
+            ),
+        ),
+    ),
+    "spec.v2.configID": (
+        Rule(
+            rule=_matches(r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            message="must be the ID of a config at Together, such as 'cr_5b1c7a0e'",
         ),
     ),
     "spec.adopt.endpointID": (

@@ -123,7 +123,9 @@ class V2Options(Part):
     inference takes: lower-case letters, digits and `-`. Defaults to the resource's name and five
     letters. Fixed once an attempt to create the endpoint exists."""
 
-    config_id: Annotated[str, Field(alias="configID", min_length=1, max_length=256)] | None = None
+    config_id: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        None, alias="configID"
+    )
     """Together's ID (`cr_…`) of the config to deploy, where the model has several for the
     hardware: they differ in quantization and tuning, and the refusal lists them. Fixed once a
     deployment exists."""

@@ -1,0 +1,320 @@
+"""Deployments: what runs behind an endpoint of the second generation, and how it comes to be there.
+
+An endpoint there is a name and nothing more. One deployment is made within it, stopped, so that
+an order whose answer is lost costs nothing and can be looked up by its name. Only what is on
+record by its id is ever started, which makes it one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from together_operator.core.case import Case
+from together_operator.core.causes import KEY_REFUSALS, cause
+from together_operator.core.looking import details
+from together_operator.core.marker import Marker
+from together_operator.core.naming import deployment_name, ours
+from together_operator.core.objecting import objection
+from together_operator.core.steps import Decision, Deploy, Record
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Absent, Deployment, Endpoint, Phase, Refused
+from together_operator.resource.spec import OnMissing, State
+from together_operator.resource.status import DeploymentStatus, Operation, Refusal, Role
+
+PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
+"""Refusals that may pass without a change of the resource."""
+
+_HALTED = frozenset({Phase.STOPPING, Phase.STOPPED, Phase.FAILED})
+
+
+def deploy(case: Case, endpoint: Endpoint) -> Decision | None:
+    """One step towards a deployment on record.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint.
+
+    Returns:
+        The step, or `None` if there is one, and it is there.
+    """
+    operation = _operation(case)
+    if case.current is not None:
+        return _vanished(case, endpoint, case.current)
+    if operation.deploying is not None:
+        made = _of_name(endpoint, operation.deploying)
+        return _known(case, made) if made is not None else _post(case, endpoint)
+    known = {entry.id for entry in case.record.deployments}
+    found = [d for d in endpoint.deployments or () if ours(case, d) and d.id not in known]
+    if found:
+        first = max(found, key=lambda d: (endpoint.weight(d.id), -d.created_at))
+        return _known(case, first, halted=False)
+    return _draft(case)
+
+
+def renew(case: Case, endpoint: Endpoint) -> Decision:
+    """Have another deployment made in the place of one that cannot run any more.
+
+    Args:
+        case: The resource, for which a start is asked.
+        endpoint: Its endpoint, whose deployment has failed for good.
+    """
+    assert case.current is not None  # noqa: S101
+    failed = case.current
+    former = failed.model_copy(update={"role": Role.FORMER.value})
+    others = tuple(d for d in case.record.deployments if d.id != failed.id)
+    return _draft(case, (*others, former), f"{failed.id} of {endpoint.id} has failed for good")
+
+
+def own_ids(case: Case, endpoint: Endpoint) -> frozenset[str]:
+    """The deployments of an endpoint that are on record, and those that bear the same names.
+
+    A name is drawn once, so that a second deployment of the same name is the work of the same
+    request.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint.
+    """
+    recorded = case.record.deployments
+    known, titles = {d.id for d in recorded}, {d.name for d in recorded}
+    if case.operation is not None and case.operation.deploying is not None:
+        titles.add(case.operation.deploying)
+    return frozenset(
+        d.id for d in endpoint.deployments or () if d.id in known or (d.name in titles)
+    )
+
+
+def _operation(case: Case) -> Operation:
+    operation = case.operation
+    assert operation is not None  # noqa: S101
+    return operation
+
+
+def _of_name(endpoint: Endpoint, name: str) -> Deployment | None:
+    made = [d for d in endpoint.deployments or () if d.name == name]
+    return min(made, key=lambda d: (d.created_at, d.id), default=None)
+
+
+def _known(case: Case, made: Deployment, *, halted: bool = True) -> Decision:
+    """Put a deployment on record by its id."""
+    entry = DeploymentStatus(id=made.id, name=made.name, role=Role.CURRENT.value)
+    operation = _operation(case).model_copy(update={"deploying": None, "refusal": None})
+    status = case.record.model_copy(
+        update={"deployments": (entry, *case.record.deployments), "operation": operation}
+    )
+    return case.step(
+        Record(status, halted=halted), Reason.CREATING, f"Together made the deployment {made.id}"
+    )
+
+
+# -- a new one -------------------------------------------------------------------------------------
+
+
+def _draft(
+    case: Case, others: tuple[DeploymentStatus, ...] | None = None, why: str = ""
+) -> Decision:
+    """Everything that has to be true before a deployment is ordered, and then its name on record.
+
+    Args:
+        case: The resource.
+        others: The deployments that stay on record, if not those that are.
+        why: What it is to take the place of.
+    """
+    keys = case.observed.keys
+    told = f"{why}; making another one" if why else "Making the deployment, which does not run yet"
+    if case.desired.spec.suspend:
+        return case.wait(
+            Reason.SUSPENDED, f"Suspended; waiting with: {told}. Set spec.suspend to false to go on"
+        )
+    if keys.user is None:
+        trouble = case.key_trouble
+        reason = trouble.reason if trouble else Reason.SECRET_MISSING
+        message = trouble.message if trouble else "There is no key to make a deployment with"
+        return case.wait(reason, message, cause=reason)
+    if keys.user != keys.held:
+        return case.as_before()
+    stands = objection(case) or _standing(case) or case.paused(keys.user)
+    if stands is not None:
+        return stands
+    operation = _operation(case).model_copy(
+        update={"deploying": deployment_name(case), "refusal": None}
+    )
+    update: dict[str, object] = {"operation": operation}
+    if others is not None:
+        update["deployments"] = others
+    return case.step(Record(case.record.model_copy(update=update)), Reason.CREATING, told)
+
+
+def _standing(case: Case) -> Decision | None:
+    """What the last refusal means now: try again if something changed, or if it may have passed."""
+    refusal = _operation(case).refusal
+    if refusal is None or refusal.generation != case.desired.generation or case.asked_again:
+        return None
+    if refusal.reason not in set(Reason):
+        return None
+    reason = Reason(refusal.reason)
+    if reason not in PASSING:
+        return case.wait(reason, refusal.message)
+    rejection = case.memory.rejection("deploy")
+    at, count, asked = case.memory.born, 1, None
+    if rejection is not None:
+        at, count = rejection.at, rejection.count
+        asked = rejection.what.retry_after if isinstance(rejection.what, Refused) else None
+    due = at + case.backoff(count, asked)
+    if case.now >= due:
+        return None
+    return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))
+
+
+def refused_deployment(case: Case) -> Decision | None:
+    """Record that Together refused the deployment on order, so that the spec can be corrected.
+
+    Args:
+        case: The resource.
+    """
+    denial, operation = case.memory.denial, case.operation
+    if denial is None or operation is None or operation.deploying != denial.name:
+        return None
+    what = denial.what
+    refusal = Refusal(reason=what.reason, message=what.message, generation=denial.generation)
+    record = operation.model_copy(update={"deploying": None, "refusal": refusal})
+    return case.step(
+        Record(case.record.model_copy(update={"operation": record})),
+        what.reason,
+        what.message,
+        cause=cause(what.reason),
+    )
+
+
+def _post(case: Case, endpoint: Endpoint) -> Decision:
+    """Order the deployment under the name on record, once nothing else can come of that name."""
+    operation, keys, memory = _operation(case), case.observed.keys, case.memory
+    name = operation.deploying or ""
+    draft = memory.draft
+    unsent = draft is not None and draft.nonce == name and not draft.posted
+    if not unsent:
+        settled_at = (memory.since(name) or case.now) + case.timing.settle
+        message = (
+            f"A request to make the deployment {name} had no clear answer; looking at Together for"
+            " what it made before anything else is done"
+        )
+        if case.now < settled_at:
+            pause = min(settled_at - case.now, 2 * case.timing.scan_gap)
+            if case.now >= memory.details_at + pause:
+                return details(case, endpoint.id, Reason.CLAIMING, message)
+            return case.wait(Reason.CLAIMING, message, pause)
+        if memory.details_at < settled_at:
+            return details(case, endpoint.id, Reason.CLAIMING, message)
+    told = "Making the deployment, which does not run yet"
+    if case.desired.spec.suspend:
+        return case.wait(
+            Reason.SUSPENDED, f"Suspended; waiting with: {told}. Set spec.suspend to false to go on"
+        )
+    if keys.user is None or keys.user != keys.held:
+        trouble = case.key_trouble
+        if trouble is None:
+            return case.as_before(case.timing.lag)
+        return case.wait(trouble.reason, trouble.message, cause=trouble.reason)
+    paused = case.paused(keys.user)
+    if paused is not None:
+        return paused
+    rejection = memory.rejection("deploy", name)
+    if rejection is not None and isinstance(rejection.what, Absent):
+        due = rejection.at + case.backoff(rejection.count)
+        if case.now < due:
+            return case.as_before(due - case.now)
+    mark = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
+    order = case.desired.order(mark, started=False, name=case.endpoint_name)
+    return case.step(Deploy(keys.user, endpoint.id, name, order), Reason.CREATING, told)
+
+
+# -- one that is not there any more ----------------------------------------------------------------
+
+
+def absent_subject(deployment_id: str) -> str:
+    """The name under which a deployment's absence is remembered.
+
+    Args:
+        deployment_id: Together's id.
+    """
+    return f"absent@{deployment_id}"
+
+
+def _vanished(case: Case, endpoint: Endpoint, current: DeploymentStatus) -> Decision | None:
+    """Whether the deployment on record is there; what becomes of the resource if it is not."""
+    if endpoint.deployment(current.id) is not None:
+        return None
+    since = case.memory.since(absent_subject(current.id))
+    due = (case.now if since is None else since) + case.timing.lag
+    if case.now < due:
+        return case.as_before(due - case.now)
+    if case.memory.details_at < due:
+        return details(case, endpoint.id, case.present_reason, "Looking for the deployment")
+    gone = f"{current.id} no longer exists in {endpoint.id}, and this operator did not delete it."
+    spec = case.desired.spec
+    halted = case.observed.former_phase in _HALTED or case.applied.state == State.STOPPED
+    halted = halted and case.desired.started and not case.restart_asked
+    if spec.on_missing is OnMissing.RECREATE and not halted:
+        return _draft(case, _without(case, current), gone.rstrip("."))
+    if case.restart_asked and case.desired.started:
+        return _draft(case, _without(case, current), gone.rstrip("."))
+    return case.wait(
+        Reason.REMOTE_MISSING,
+        f"{gone} To have a new one, set spec.onMissing to Recreate, or the annotation"
+        f" {names.RESTART_REQUESTED_AT} to any new value",
+    )
+
+
+def _without(case: Case, one: DeploymentStatus) -> tuple[DeploymentStatus, ...]:
+    return tuple(d for d in case.record.deployments if d.id != one.id)
+
+
+def as_known(entry: DeploymentStatus, endpoint: Endpoint) -> DeploymentStatus:
+    """What the status tells of a deployment on record.
+
+    Args:
+        entry: The entry as it stands.
+        endpoint: Its endpoint, as last seen.
+    """
+    seen = endpoint.deployment(entry.id)
+    if seen is None:
+        return entry
+    weight = endpoint.weight(seen.id)
+    return entry.model_copy(
+        update={
+            "state": seen.state,
+            "message": seen.message or None,
+            "model": seen.model or entry.model,
+            "config": seen.config or entry.config,
+            "hardware": seen.hardware or entry.hardware,
+            "quantization": seen.quantization or entry.quantization,
+            "regions": seen.regions or entry.regions,
+            "ready_replicas": seen.ready_replicas,
+            "weight": f"{weight:g}",
+        }
+    )
+
+
+def with_deployment(endpoint: Endpoint, made: Deployment) -> Endpoint:
+    """An endpoint with what an answer has just told of one of its deployments.
+
+    Args:
+        endpoint: The endpoint, as known.
+        made: The deployment, new or changed.
+    """
+    others = tuple(d for d in endpoint.deployments or () if d.id != made.id)
+    return replace(
+        endpoint, deployments=tuple(sorted((*others, made), key=lambda d: (d.created_at, d.id)))
+    )
+
+
+def without_deployment(endpoint: Endpoint, deployment_id: str) -> Endpoint:
+    """An endpoint without one of its deployments, which has just been removed.
+
+    Args:
+        endpoint: The endpoint, as known.
+        deployment_id: Together's id of the deployment.
+    """
+    left = tuple(d for d in endpoint.deployments or () if d.id != deployment_id)
+    return replace(endpoint, deployments=left)

@@ -1,0 +1,127 @@
+"""Taking apart what runs behind an endpoint of the second generation, in the order it asks for.
+
+Together refuses to delete a deployment that runs or has traffic, and an endpoint that has
+deployments. So: out of the traffic, stopped, seen to be stopped, deleted; and the endpoint last.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.causes import cause
+from together_operator.core.deploying import own_ids
+from together_operator.core.routing import without
+from together_operator.core.steps import Decision, Record, Route, Stop, Undeploy
+from together_operator.core.writes import subject_of
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Absent, Deployment, Endpoint, Phase
+from together_operator.resource.status import Role
+
+_ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
+
+
+def dismantle(
+    case: Case, endpoint: Endpoint, deployment_ids: frozenset[str], reason: Reason
+) -> Decision | None:
+    """One step towards deployments being gone.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint, as last seen.
+        deployment_ids: What has to go.
+        reason: The one word meanwhile.
+
+    Returns:
+        The step, or `None` once none of them is there.
+    """
+    there = [d for d in endpoint.deployments or () if d.id in deployment_ids]
+    if not there:
+        return None
+    step = without(case, endpoint, deployment_ids)
+    if step is not None:
+        return _send(case, step, reason, f"Taking {there[0].id} out of the traffic")
+    waiting: Decision | None = None
+    for deployment in there:
+        decision = _one(case, endpoint, deployment, reason)
+        if not hasattr(decision.step, "after"):
+            return decision
+        waiting = waiting or decision
+    return waiting
+
+
+def _one(case: Case, endpoint: Endpoint, deployment: Deployment, reason: Reason) -> Decision:
+    key, bounds = case.credential or "", deployment.bounds
+    if deployment.phase not in _ENDED:
+        message = f"Stopping {deployment.id}, before it is deleted"
+        if (bounds.min, bounds.max) == (0, 0):
+            return case.wait(reason, message, case.timing.scan_gap)
+        step = Stop(key, endpoint.id, drift=False, deployment_id=deployment.id)
+        return _send(case, step, reason, message)
+    message = f"Deleting {deployment.id} at Together"
+    return _send(case, Undeploy(key, endpoint.id, deployment.id), reason, message)
+
+
+def _send(case: Case, step: Route | Stop | Undeploy, reason: Reason, message: str) -> Decision:
+    """Send a write, unless it was refused or has just been sent."""
+    verb, subject = subject_of(case, step)
+    rejection = case.memory.rejection(verb, subject)
+    if rejection is not None:
+        what = rejection.what
+        asked = None if isinstance(what, Absent) else what.retry_after
+        due = rejection.at + case.backoff(rejection.count, asked)
+        if case.now < due and isinstance(what, Absent):
+            return case.wait(reason, message, due - case.now)
+        if case.now < due and not isinstance(what, Absent):
+            return case.wait(
+                what.reason,
+                f"{message} was not carried out: {what.message}",
+                due - case.now,
+                cause=cause(what.reason),
+            )
+    sent = case.memory.sent(verb, subject)
+    if sent is not None and case.now < sent.at + case.timing.repeat:
+        told = f"{message}; Together accepted it and does not show it yet"
+        return case.wait(reason, told, min(case.timing.scan_gap, sent.at + case.timing.repeat))
+    return case.step(step, reason, message)
+
+
+def discard(case: Case, endpoint: Endpoint) -> Decision | None:
+    """Remove deployments whose place another one has taken, and forget those that are gone.
+
+    Args:
+        case: The resource, living.
+        endpoint: Its endpoint, as last seen.
+
+    Returns:
+        The step that is due, or `None` where nothing can be done now.
+    """
+    former = [d for d in case.record.deployments if d.role == Role.FORMER]
+    gone = {d.id for d in former if endpoint.deployment(d.id) is None}
+    if gone:
+        left = tuple(d for d in case.record.deployments if d.id not in gone)
+        status = case.record.model_copy(update={"deployments": left})
+        return case.step(Record(status), Reason.UPDATING, f"{', '.join(sorted(gone))} is gone")
+    stale = frozenset(d.id for d in former) | _doubles(case, endpoint)
+    if not stale or case.desired.spec.suspend:
+        return None
+    decision = dismantle(case, endpoint, stale, Reason.UPDATING)
+    return None if decision is None or hasattr(decision.step, "after") else decision
+
+
+def _doubles(case: Case, endpoint: Endpoint) -> frozenset[str]:
+    """Deployments that the same request made a second time, which do not run."""
+    recorded = {d.id for d in case.record.deployments}
+    doubles = own_ids(case, endpoint) - recorded
+    if case.current is None:
+        return frozenset()
+    return frozenset(doubles)
+
+
+def foreign(case: Case, endpoint: Endpoint) -> tuple[Deployment, ...]:
+    """The deployments of an endpoint that are not on record as this resource's.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint, as last seen.
+    """
+    own = own_ids(case, endpoint)
+    return tuple(d for d in endpoint.deployments or () if d.id not in own)
