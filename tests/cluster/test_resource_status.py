@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.cluster.resources import Resources, manifest
 from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.facts import INT32_MAX
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.status import (
-    INT32_MAX,
     Applied,
     Condition,
     Inference,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from together_operator.resource.facts import MAX_MESSAGE
 from together_operator.resource.reasons import ConditionType
-from together_operator.resource.status import MAX_MESSAGE, Condition, Status
+from together_operator.resource.status import Condition, Status
 
 READY = {
     "type": "Ready",

@@ -24,10 +24,10 @@ from together_operator.core.timing import Timing
 from together_operator.drivers.driver import Driver
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.facts import cut_word
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Phase, Unavailable
 from together_operator.resource.spec import Api
-from together_operator.resource.status import cut_word
 from together_operator.resource.times import parse_time
 
 _NONCE = "abcdefghijklmnopqrstuvwxyz234567"

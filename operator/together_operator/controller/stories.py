@@ -14,17 +14,28 @@ from together_operator.core.steps import (
     Create,
     Decision,
     Delete,
+    Deploy,
     Finish,
     KeepKey,
     Publish,
     Record,
+    Route,
     Start,
     Stop,
+    Undeploy,
     Update,
 )
 from together_operator.core.uprooting import uprooted
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Ambiguous, Change, Done, Endpoint, NotSent
+from together_operator.resource.remote import (
+    Ambiguous,
+    Change,
+    Deployment,
+    Done,
+    Endpoint,
+    NotSent,
+)
+from together_operator.resource.spec import Api
 from together_operator.resource.status import Operation, Status
 
 
@@ -71,8 +82,22 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
             return Story("StartRequested", f"Together acknowledged the start of {step.endpoint_id}")
         case Stop(), Done():
             return _stopped(case, step)
+        case Deploy(name=name), Done(deployment=Deployment(id=made)):
+            return Story("DeploymentCreated", f"Together created {made} ('{name}'), stopped")
+        case Deploy(), Ambiguous(message=message) | NotSent(message=message):
+            return Story(
+                "DeployUnclear", f"A request to make a deployment had no clear answer: {message}",
+                True,
+            )  # fmt: skip
+        case Route(traffic=traffic), Done():
+            told = ", ".join(f"{part.deployment_id} {part.weight:g}" for part in traffic)
+            return Story("TrafficRouted", f"Together acknowledged the traffic: {told or 'none'}")
+        case Undeploy(deployment_id=deployment_id), Done():
+            return Story("DeploymentDeleted", f"Together acknowledged deleting {deployment_id}")
         case Delete(), Done():
             return Story("DeleteRequested", f"Together acknowledged deleting {step.endpoint_id}")
+        case Record(status=Status(api=Api.V2, endpoint_id=None)), _ if _moved(case):
+            return Story("MovedToV2", decision.situation.message)
         case KeepKey(), _ if case.observed.keys.held is not None:
             return Story("KeyChanged", "The new key is in use")
         case Publish(), True:
@@ -93,11 +118,18 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
             return None
 
 
+def _moved(case: Case) -> bool:
+    """Whether Together's refusal of v1 is what leads to v2."""
+    operation = case.operation
+    refusal = operation.refusal if operation is not None else None
+    return case.record.api is None and refusal is not None and refusal.reason == Reason.V1_CLOSED
+
+
 def _stopped(case: Case, step: Stop) -> Story:
     message = f"Together acknowledged the stop of {step.endpoint_id}"
     if step.drift:
         return Story("DriftCorrected", f"It ran although it is to be stopped. {message}", True)
-    if case.observed.stop_is_final:
+    if case.observed.stop_is_final and not case.observed.deploys:
         return Story(
             "StopMayBeFinal",
             f"{message}. On most accounts Together no longer starts a stopped v1 endpoint again",

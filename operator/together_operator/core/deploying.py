@@ -104,7 +104,9 @@ def _known(case: Case, made: Deployment, *, halted: bool = True) -> Decision:
         update={"deployments": (entry, *case.record.deployments), "operation": operation}
     )
     return case.step(
-        Record(status, halted=halted), Reason.CREATING, f"Together made the deployment {made.id}"
+        Record(status, halted=halted),
+        Reason.CREATING if case.present_reason is Reason.CREATING else Reason.STARTING,
+        f"Together made the deployment {made.id}",
     )
 
 
