@@ -38,7 +38,9 @@ def test_every_field_is_shown_in_an_example() -> None:
     document = yaml.safe_load((EXAMPLES / "all-fields.yaml").read_text(encoding="utf-8"))
     taken_over = yaml.safe_load((EXAMPLES / "adopt.yaml").read_text(encoding="utf-8"))
     # A zone cannot be asked of an endpoint that exists already, so `adopt` has its own example.
+    second = yaml.safe_load((EXAMPLES / "v2.yaml").read_text(encoding="utf-8"))
     shown = set(document["spec"]) | {"adopt"} & set(taken_over["spec"])
+    shown |= {"v2"} & set(second["spec"])
     assert shown == set(Spec.model_json_schema(by_alias=True)["properties"])
     spec = Spec.model_validate(document["spec"])
     assert spec.api_key_secret_ref == SecretKeyRef(name="together", key="api-key")

@@ -43,7 +43,7 @@ def adopt(case: Case, endpoint_id: str) -> Decision:
         case: The resource, with nothing unresolved.
         endpoint_id: The endpoint that `spec.adopt` names.
     """
-    looking = _key(case) or unsupported(case) or _present(case, endpoint_id)
+    looking = _key(case) or unsupported(case) or _of_v2(case) or _present(case, endpoint_id)
     if looking is not None:
         return _as_adopting(case, looking)
     seen = case.memory.seen
@@ -55,6 +55,17 @@ def adopt(case: Case, endpoint_id: str) -> Decision:
             return details(case, endpoint_id, Reason.ADOPTION_REFUSED, why)
         return _refused(case, endpoint_id, why, due - case.now)
     return _reserve(case, seen.endpoint) or _take(case, seen.endpoint, seen.at)
+
+
+def _of_v2(case: Case) -> Decision | None:
+    if not case.observed.deploys:
+        return None
+    return case.wait(
+        Reason.UNSUPPORTED,
+        "spec.adopt takes over endpoints of API v1 only: one of API v2 has no name of its own in"
+        " which its owner could be marked. Create a TogetherEndpoint without spec.adopt, move the"
+        " traffic, then delete the old endpoint at Together",
+    )
 
 
 def _as_adopting(case: Case, decision: Decision) -> Decision:

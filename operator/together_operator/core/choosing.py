@@ -9,6 +9,9 @@ from __future__ import annotations
 from together_operator.resource.spec import Api, Spec
 from together_operator.resource.status import OperationPhase, Status
 
+_OF_V2 = "ep_"
+"""How Together's ids of v2 endpoints begin; those of v1 begin with `endpoint-`."""
+
 
 def generation(spec: Spec, record: Status, *, closed: bool, first: Api) -> Api:
     """The generation to look at, and to order from.
@@ -36,4 +39,7 @@ def generation(spec: Spec, record: Status, *, closed: bool, first: Api) -> Api:
         return Api.V1
     if spec.api is not Api.AUTO:
         return spec.api
+    if spec.adopt is not None:
+        # What is there already is where it is, whatever the account may still create.
+        return Api.V2 if spec.adopt.endpoint_id.startswith(_OF_V2) else Api.V1
     return Api.V2 if closed else first

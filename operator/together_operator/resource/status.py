@@ -346,7 +346,7 @@ class Status(Fact):
         Every text is cut to its bound, and what is out of bounds all the same is left out: the API
         server would refuse the whole. Evidence of what was made is never left out.
         """
-        plain = self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        plain = self._plain()
         while True:
             try:
                 # What was taken over by copying has not been cut yet.
@@ -356,7 +356,14 @@ class Status(Fact):
                     return plain
                 _drop_unreadable(plain, error)
             else:
-                return bounded.model_dump(by_alias=True, exclude_none=True, mode="json")
+                return bounded._plain()
+
+    def _plain(self) -> dict[str, Any]:
+        plain = self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        if not self.deployments:
+            # API v1 has none, and a list that is always empty only raises questions.
+            del plain["deployments"]
+        return plain
 
 
 def _drop_unreadable(readable: dict[str, Any], error: ValidationError) -> None:
