@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CLUSTER ?= local
+API     ?= V1
+PROFILE ?= classic
 PARTS  := cluster crashes company chaos machine
 PYTEST  = PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --cluster $(CLUSTER)
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
@@ -27,8 +29,8 @@ $(STAMP): operator/locks/dev.txt pyproject.toml
 
 setup: $(STAMP)  ## Create .venv with everything locked
 
-demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine
-	@$(BIN)/together-operator demo
+demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine; API=v2, PROFILE=retired
+	@$(BIN)/together-operator demo --api $(API) --profile $(PROFILE)
 
 # Most tests wait for something most of the time, so five groups run side by side.
 test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)

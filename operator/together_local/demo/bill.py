@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from together_local.demo.errors import DemoError
+
+_ORDERS = re.compile(r"/v1/endpoints|/v2/projects/[^/]+/endpoints")
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,12 @@ class Bill:
     Attributes:
         lines: The endpoints.
         requests: How many requests to create one reached Together.
+        refused: How many of them it refused.
     """
 
     lines: tuple[Line, ...]
     requests: int
+    refused: int = 0
 
     @classmethod
     def of(cls, ledger: dict[str, Any], speed: float) -> Bill:
@@ -52,6 +57,11 @@ class Bill:
             speed: Simulated seconds per second.
         """
         now = time.time()
+        orders = [
+            request["status"]
+            for request in ledger["requests"]
+            if request["method"] == "POST" and _ORDERS.fullmatch(request["path"])
+        ]
         return cls(
             tuple(
                 Line(
@@ -64,10 +74,8 @@ class Bill:
                 )
                 for entry in ledger["endpoints"]
             ),
-            sum(
-                request["method"] == "POST" and request["path"] == "/v1/endpoints"
-                for request in ledger["requests"]
-            ),
+            len(orders),
+            sum(400 <= (status or 0) < 500 for status in orders),
         )
 
     @property
@@ -95,7 +103,9 @@ class Bill:
         """The whole in one line."""
         cost = sum(line.cents for line in self.lines) / 100
         return (
-            f"Requests to create an endpoint: {self.requests}. Created: {len(self.lines)}. "
+            f"Requests to create an endpoint: {self.requests}"
+            f"{f', of which {self.refused} refused' if self.refused else ''}. "
+            f"Created: {len(self.lines)}. "
             f"Still there: {self.live}. Billed: ${cost:.2f}, if it had been real."
         )
 

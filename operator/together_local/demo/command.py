@@ -14,7 +14,7 @@ from together_local.cluster.errors import ClusterError
 from together_local.cluster.progress import duration
 from together_local.demo.errors import DemoError
 from together_local.demo.screen import Screen
-from together_local.demo.stage import Stage, staged
+from together_local.demo.stage import Api, Stage, staged
 from together_local.demo.tour import Tour
 from together_local.simulator import Options, Profile, SimulatorStartError
 
@@ -25,10 +25,14 @@ def demo(
     profile: Annotated[
         Profile,
         typer.Option(
-            help="classic: the whole life of an endpoint. retired: what an account sees for "
-            "which Together has closed API v1."
+            help="classic: an account that still has API v1. retired: one for which Together has "
+            "closed it, so that the operator moves to API v2 by itself."
         ),
     ] = Profile.CLASSIC,
+    api: Annotated[
+        Api,
+        typer.Option(help="Which API the operator tries first.", case_sensitive=False),
+    ] = Api.V1,
     speed: Annotated[
         float,
         typer.Option(
@@ -61,9 +65,9 @@ def demo(
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
     try:
-        with staged(screen, Options(profile=profile, speed=speed)) as stage:
+        with staged(screen, Options(profile=profile, speed=speed), api) as stage:
             try:
-                Tour(stage, screen, speed).show(profile, keep=keep)
+                Tour(stage, screen, speed).show(profile, api, keep=keep)
             except DemoError as error:
                 if keep:
                     screen.failure(f"Error: {error}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import httpx
@@ -104,6 +105,13 @@ class Stage:
                 time.sleep(_LOOK_SECONDS)
 
 
+class Api(StrEnum):
+    """A generation of Together's API, as the operator's flag takes it."""
+
+    V1 = "V1"
+    V2 = "V2"
+
+
 @contextmanager
 def _folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="together-demo-"))
@@ -140,7 +148,7 @@ def _start_operator(
 
 
 @contextmanager
-def staged(screen: Screen, options: Options) -> Iterator[Stage]:
+def staged(screen: Screen, options: Options, api: Api) -> Iterator[Stage]:
     """Bring everything up for the length of a block, and take it all down.
 
     Whatever was started ends with this process, too, even by SIGKILL.
@@ -148,6 +156,7 @@ def staged(screen: Screen, options: Options) -> Iterator[Stage]:
     Args:
         screen: Where to show it.
         options: The simulated Together's.
+        api: Which API the operator tries first.
 
     Raises:
         ClusterError: The control plane cannot be built or started here.
@@ -178,7 +187,7 @@ def staged(screen: Screen, options: Options) -> Iterator[Stage]:
                 [
                     "--kubeconfig", str(kubeconfig), "--base-url", simulator.base_url,
                     "--no-leader-elect", "--time-scale", "30", "--poll-interval", "1",
-                    "--poll-interval-transition", "0.3",
+                    "--poll-interval-transition", "0.3", "--first-api", api.value,
                     "--health-port", str(ports["health"]),
                     "--metrics-port", str(ports["metrics"]),
                 ],

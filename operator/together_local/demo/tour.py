@@ -9,7 +9,7 @@ from together_local.demo.chat import chat
 from together_local.demo.endpoint import Endpoint
 from together_local.demo.errors import DemoError
 from together_local.demo.screen import Screen
-from together_local.demo.stage import NAMESPACE, Stage, own_file, spelled
+from together_local.demo.stage import NAMESPACE, Api, Stage, own_file, spelled
 from together_local.simulator import Profile
 
 _LONGEST_CHANGE = 600.0
@@ -38,29 +38,29 @@ class Tour:
         self._name: str = yaml.safe_load(manifest.read_text())["metadata"]["name"]
         self._endpoint = Endpoint(stage.shell, self._name, stage.check)
 
-    def show(self, profile: Profile, *, keep: bool) -> None:
+    def show(self, profile: Profile, api: Api, *, keep: bool) -> None:
         """Tell the whole story.
 
         Args:
             profile: What kind of account it is about.
+            api: Which API the operator tries first.
             keep: Whether to end before the deletion.
 
         Raises:
             DemoError: Something did not come out as promised.
         """
-        created = 0 if profile is Profile.RETIRED else 1
+        second = profile is Profile.RETIRED or api is Api.V2
         try:
             self.prepare()
-            if profile is Profile.RETIRED:
-                self.refused()
-            else:
-                self.create()
-                self.ask()
-                self.change()
+            self.create()
+            if profile is Profile.RETIRED and api is Api.V1:
+                self.moved()
+            self.ask()
+            self.change(named=not second)
             self.events()
             if not keep:
                 self.delete()
-            self.bill(created=created, live=created if keep else 0)
+            self.bill(created=1, live=1 if keep else 0)
         except DemoError:
             self.explain()
             raise
@@ -92,15 +92,20 @@ class Tour:
         self._shell.run(f"kubectl get tep {self._name} -o jsonpath='{{.status.inference}}'")
         chat(self._screen, self._endpoint.status()["inference"])
 
-    def change(self) -> None:
-        """Scale, rename, stop and start."""
+    def change(self, *, named: bool) -> None:
+        """Scale, rename, stop and start.
+
+        Args:
+            named: Whether there is a display name, which API v2 has not.
+        """
         self._change("Scaled", f"kubectl scale tep/{self._name} --replicas=2")
-        self._change(
-            "Renamed: the same endpoint goes on serving",
-            self._patch('{"spec":{"displayName":"Chat for support"}}'),
-        )
-        path = '{.status.displayName}{"\\n"}{.status.endpointID}'
-        self._shell.run(f"kubectl get tep {self._name} -o jsonpath='{path}'")
+        if named:
+            self._change(
+                "Renamed: the same endpoint goes on serving",
+                self._patch('{"spec":{"displayName":"Chat for support"}}'),
+            )
+            path = '{.status.displayName}{"\\n"}{.status.endpointID}'
+            self._shell.run(f"kubectl get tep {self._name} -o jsonpath='{path}'")
         message = self._change(
             "Stopped: no replica, no cost, and still Ready, because that is what was asked for",
             self._patch('{"spec":{"state":"Stopped"}}'),
@@ -124,17 +129,11 @@ class Tour:
                 )
         self._shell.run("kubectl get tep")
 
-    def refused(self) -> None:
+    def moved(self) -> None:
         """What an account sees for which Together has closed API v1."""
-        self._screen.chapter("An account for which Together has closed API v1")
-        self._shell.run("kubectl get tep")
-        with self._shell.watch("kubectl get tep --watch") as watch:
-            self._shell.run(f"kubectl apply -f {self._manifest}")
-            with self._screen.waiting("Together is asked"):
-                ready = self._endpoint.until("Stalled", self._patience)
-            watch.shows("False", ready["reason"])
-        self._screen.say("It is stalled, which fails `helm install --wait` and Argo CD at once:")
-        path = '{.status.conditions[?(@.type=="Stalled")].message}'
+        self._screen.chapter("Together has closed API v1 to this account, so it is on API v2")
+        self._shell.run(f"kubectl get tep {self._name} -o wide")
+        path = '{.status.api}{"\\n"}{.status.deployments[*].id}'
         self._shell.run(f"kubectl get tep {self._name} -o jsonpath='{path}'")
 
     def bill(self, *, created: int, live: int) -> None:
