@@ -8,6 +8,7 @@ Labels are few and bounded; none carries a model, an endpoint id or key material
 from __future__ import annotations
 
 import platform
+import re
 from collections import Counter as Count
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -27,12 +28,14 @@ from prometheus_client.registry import Collector
 
 from together_operator import __version__
 
+_VERSIONED = re.compile(r"/v\d+/")
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class _Resource(NamedTuple):
     reason: str
     price: Decimal
+    api: str
 
 
 class _Resources(Collector):
@@ -43,9 +46,11 @@ class _Resources(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         reasons: Count[tuple[str, str]] = Count()
+        generations: Count[tuple[str, str]] = Count()
         prices: dict[str, Decimal] = {}
         for (namespace, _), resource in self.known.items():
             reasons[namespace, resource.reason] += 1
+            generations[namespace, resource.api] += 1
             prices[namespace] = prices.get(namespace, Decimal(0)) + resource.price
         count = GaugeMetricFamily(
             "together_operator_resources",
@@ -55,6 +60,15 @@ class _Resources(Collector):
         for labels, number in sorted(reasons.items()):
             count.add_metric(labels, number)
         yield count
+        carried = GaugeMetricFamily(
+            "together_operator_resources_by_api",
+            "TogetherEndpoints by the generation of Together's API that carries their endpoint, or "
+            "would.",
+            labels=("namespace", "api"),
+        )
+        for labels, number in sorted(generations.items()):
+            carried.add_metric(labels, number)
+        yield carried
         price = GaugeMetricFamily(
             "together_operator_price_per_hour_usd",
             "What the running replicas cost per hour, in US dollars, before taxes and discounts.",
@@ -70,7 +84,7 @@ class _Orphans(Collector):
 
     def __init__(self) -> None:
         self.known: Mapping[tuple[str, str], tuple[int, Decimal]] = {}
-        self.others: dict[str, int] = {}
+        self.others: dict[tuple[str, str], int] = {}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         labels = ("credential", "why")
@@ -96,9 +110,30 @@ class _Orphans(Collector):
             "key that sees them.",
             labels=labels[:1],
         )
-        for credential, number in sorted(self.others.items()):
+        seen: Count[str] = Count()
+        for (credential, _), number in self.others.items():
+            seen[credential] += number
+        for credential, number in sorted(seen.items()):
             others.add_metric((credential,), number)
         yield others
+
+
+class _Closed(Collector):
+    """The keys to which the first generation of the API is closed, as they are when asked for."""
+
+    def __init__(self) -> None:
+        self.read: Callable[[], Iterable[str]] = tuple
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        closed = GaugeMetricFamily(
+            "together_operator_api_v1_closed",
+            "Keys by identity, 1 each, with which Together has refused to create endpoints in API "
+            "v1, so that `api: Auto` uses v2.",
+            labels=("credential",),
+        )
+        for credential in sorted(self.read()):
+            closed.add_metric((credential,), 1)
+        yield closed
 
 
 class Metrics:
@@ -110,6 +145,8 @@ class Metrics:
         self.registry.register(self._resources)
         self._orphans = _Orphans()
         self.registry.register(self._orphans)
+        self._closed = _Closed()
+        self.registry.register(self._closed)
         ProcessCollector(registry=self.registry)
         build = Info("together_operator_build", "The running version.", registry=self.registry)
         build.info({"version": __version__, "python": platform.python_version()})
@@ -202,7 +239,7 @@ class Metrics:
         self._polls.labels(result).inc()
 
     def remote_call(
-        self, method: str, route: str, outcome: str, seconds: float, api: str = "v1"
+        self, method: str, route: str, outcome: str, seconds: float, api: str | None = None
     ) -> None:
         """Count a request to Together; fits as the observer of the transport.
 
@@ -211,8 +248,11 @@ class Metrics:
             route: The route with its placeholders.
             outcome: The status code, or a word where none came.
             seconds: How long it took.
-            api: The generation of the API.
+            api: The generation of the API; `None` to tell it by the route: those of v2 begin with
+                a version of their own, below the root.
         """
+        if api is None:
+            api = "v2" if _VERSIONED.match(route) else "v1"
         self._remote_calls.labels(api, method, route, outcome).inc()
         self._remote_seconds.labels(api, method, route).observe(seconds)
 
@@ -228,7 +268,9 @@ class Metrics:
         """Count an end of the watch."""
         self._watch_restarts.inc()
 
-    def resource(self, namespace: str, name: str, reason: str, price_per_hour: Decimal) -> None:
+    def resource(
+        self, namespace: str, name: str, reason: str, price_per_hour: Decimal, api: str
+    ) -> None:
         """Note how a resource is now.
 
         Args:
@@ -236,8 +278,9 @@ class Metrics:
             name: Its name.
             reason: The reason of its Ready condition.
             price_per_hour: What its running replicas cost per hour, in US dollars.
+            api: The generation of the API that carries its endpoint, or would.
         """
-        self._resources.known[namespace, name] = _Resource(reason, price_per_hour)
+        self._resources.known[namespace, name] = _Resource(reason, price_per_hour, api)
 
     def resource_gone(self, namespace: str, name: str) -> None:
         """Note that a resource exists no more."""
@@ -252,17 +295,22 @@ class Metrics:
         """
         self._orphans.known = found
 
-    def other_clusters(self, credential: str, number: int | None) -> None:
-        """Note how many endpoints of other clusters a key sees.
+    def other_clusters(self, credential: str, api: str, number: int | None) -> None:
+        """Note how many endpoints of other clusters a key sees in a generation of the API.
 
         Args:
             credential: The identity of the key.
-            number: How many; `None` if the key is not in use any more.
+            api: The generation.
+            number: How many; `None` if the key is not in use there any more.
         """
         if number is None:
-            self._orphans.others.pop(credential, None)
+            self._orphans.others.pop((credential, api), None)
         else:
-            self._orphans.others[credential] = number
+            self._orphans.others[credential, api] = number
+
+    def v1_closed(self, read: Callable[[], Iterable[str]]) -> None:
+        """Have the keys to which API v1 is closed read whenever Prometheus asks."""
+        self._closed.read = read
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Everything in a format that the asker takes.

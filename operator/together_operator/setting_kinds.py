@@ -80,11 +80,9 @@ def _usable_url(url: str) -> str:
     return url
 
 
-def _supported_api(api: Api) -> Api:
+def _one_api(api: Api) -> Api:
     if api is Api.AUTO:
         raise ValueError("must be V1 or V2")
-    if api is Api.V2:
-        raise ValueError("V2 is not supported by this version; leave it at V1")
     return api
 
 
@@ -98,7 +96,7 @@ ReadableFile = Annotated[Path, AfterValidator(_readable)]
 """A file that can be read now and is not empty."""
 BaseUrl = Annotated[str, AfterValidator(_usable_url)]
 """Together's root with `/v1`."""
-FirstApi = Annotated[Api, AfterValidator(_supported_api)]
-"""A generation of Together's API that this version speaks."""
+FirstApi = Annotated[Api, AfterValidator(_one_api)]
+"""A generation of Together's API."""
 ApiKey = Annotated[SecretStr, BeforeValidator(_trimmed)]
 """A Together API key, without what an editor or a shell leaves around it."""

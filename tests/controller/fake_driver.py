@@ -155,9 +155,10 @@ class FakeDriver:
         return refused
 
     async def update(
-        self, endpoint_id: str, change: Change
+        self, endpoint_id: str, change: Change, deployment_id: str | None = None
     ) -> Done | Refused | Absent | Unavailable:
         """Change one."""
+        del deployment_id
         await self._begin("update")
         old = self.endpoints.get(endpoint_id)
         if old is None:
@@ -170,15 +171,20 @@ class FakeDriver:
         self.endpoints[endpoint_id] = new
         return Done(new)
 
-    async def start(self, endpoint_id: str, order: Order) -> Done | Refused | Absent | Unavailable:
+    async def start(
+        self, endpoint_id: str, order: Order, deployment_id: str | None = None
+    ) -> Done | Refused | Absent | Unavailable:
         """Start one."""
-        del order
+        del order, deployment_id
         await self._begin("start")
         self.turn(endpoint_id, "STARTED")
         return Done(self.endpoints[endpoint_id])
 
-    async def stop(self, endpoint_id: str) -> Done | Refused | Absent | Unavailable:
+    async def stop(
+        self, endpoint_id: str, deployment_id: str | None = None
+    ) -> Done | Refused | Absent | Unavailable:
         """Stop one."""
+        del deployment_id
         await self._begin("stop")
         self.turn(endpoint_id, "STOPPED")
         return Done(self.endpoints[endpoint_id])

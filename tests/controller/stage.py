@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from functools import partial
 from typing import Any, cast
 
 from tests.controller.fake_driver import FakeDriver
@@ -34,6 +33,7 @@ from together_operator.core.memory import Memory
 from together_operator.core.timing import Timing
 from together_operator.drivers.driver import Driver
 from together_operator.metrics import Metrics
+from together_operator.resource.spec import Api
 from together_operator.settings import Settings
 
 ML = Key("ml", "one")
@@ -74,7 +74,8 @@ class Stage:
 
     Attributes:
         kube: The cluster.
-        drivers: Together, by key text.
+        drivers: Together's first generation, by key text.
+        deployers: Its second, likewise.
         told: The events.
         stopping: Set when the operator is to stop.
     """
@@ -86,6 +87,7 @@ class Stage:
         self.kube = FakeKube()
         self.kube.give_key("key-one")
         self.drivers: dict[str, FakeDriver] = {"key-one": FakeDriver()}
+        self.deployers: dict[str, FakeDriver] = {}
         self.told = Told()
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
@@ -176,8 +178,9 @@ class Stage:
             self.stopping,
         )
 
-    def _driver(self, key: HeldKey) -> Driver:
-        return self.drivers[key.secret.get_secret_value()]
+    def _driver(self, key: HeldKey, api: Api) -> Driver:
+        drivers = {Api.V1: self.drivers, Api.V2: self.deployers}[api]
+        return drivers[key.secret.get_secret_value()]
 
     def _enqueue(self, key: Key, trigger: str) -> None:
         self.enqueued.append((key, trigger))
@@ -203,15 +206,13 @@ class Stage:
         again = Stage()
         again.kube.endpoints, again.kube.secrets = self.kube.endpoints, self.kube.secrets
         again.kube._version = self.kube._version
-        again.drivers = self.drivers
+        again.drivers, again.deployers = self.drivers, self.deployers
         return again
 
     async def fill(self) -> None:
         """Learn what there is, as a process does at its start."""
         await self.resync.fill()
-        for copy in self.keys:
-            if copy.key is not None:
-                self.accounts.add(copy.key.identity, partial(self._driver, copy.key))
+        self.resync.open_accounts(self._driver)
 
     async def reconcile(self, key: Key = ML, *triggers: str) -> float | None:
         """Work on a resource once."""

@@ -9,13 +9,15 @@ import pytest
 
 from tests.controller.fake_driver import DOWN, FakeDriver
 from tests.controller.virtual import steady, virtually
-from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.account import Account, Place
+from together_operator.controller.accounts import Accounts
 from together_operator.core.marker import Marker, cluster_tag, owner_tag
 from together_operator.core.observed import Poll
 from together_operator.core.scan import Scan
 from together_operator.core.steps import Look
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Unavailable
+from together_operator.resource.spec import Api
 
 PAUSE = 60.0
 
@@ -390,14 +392,14 @@ def test_a_known_price_is_told_at_once_and_renewed_behind_ones_back() -> None:
 def test_a_key_in_use_is_not_forgotten_before_a_resource_rests_with_it() -> None:
     async def scene() -> None:
         accounts = Accounts("cluster", steady, PAUSE)
-        accounts.add("key-a", FakeDriver)
+        accounts.add("key-a", Api.V1, FakeDriver)
         accounts.keep(())
-        assert accounts.get("key-a") is not None
+        assert accounts.get("key-a", Api.V1) is not None
         await asyncio.sleep(300)
-        accounts.keep({"key-a"})
-        assert accounts.get("key-a") is not None
+        accounts.keep({Place("key-a", Api.V1)})
+        assert accounts.get("key-a", Api.V1) is not None
         accounts.keep(())
-        assert accounts.get("key-a") is None
+        assert accounts.get("key-a", Api.V1) is None
 
     virtually(scene())
 
@@ -405,7 +407,9 @@ def test_a_key_in_use_is_not_forgotten_before_a_resource_rests_with_it() -> None
 def test_the_same_key_is_one_account() -> None:
     async def scene() -> None:
         accounts = Accounts("cluster", steady, PAUSE)
-        assert accounts.add("key-a", FakeDriver) is accounts.add("key-a", FakeDriver)
+        assert accounts.add("key-a", Api.V1, FakeDriver) is accounts.add(
+            "key-a", Api.V1, FakeDriver
+        )
         assert len(list(accounts)) == 1
 
     virtually(scene())

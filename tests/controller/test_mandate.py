@@ -109,11 +109,13 @@ def test_one_that_was_held_back_on_the_way_is_decided_anew_and_no_trouble() -> N
     class Fenced(FakeDriver):
         left = 1
 
-        async def update(self, endpoint_id: str, change: Change) -> Done | NotSent:  # type: ignore[override]
+        async def update(  # type: ignore[override]
+            self, endpoint_id: str, change: Change, deployment_id: str | None = None
+        ) -> Done | NotSent:
             if self.left:
                 self.left -= 1
                 return NotSent("the request was held back: its time had passed")
-            return await super().update(endpoint_id, change)  # type: ignore[return-value]
+            return await super().update(endpoint_id, change, deployment_id)  # type: ignore[return-value]
 
     async def scene() -> None:
         stage = Stage()

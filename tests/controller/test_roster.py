@@ -10,6 +10,7 @@ from together_operator.controller.roster import Entry, Roster, better
 from together_operator.core.marker import Marker
 from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.spec import Api
 
 
 def entry(kube: FakeKube, name: str, endpoint_id: str | None = None, **status: Any) -> Entry:
@@ -53,11 +54,11 @@ def test_what_was_put_is_found_and_what_was_removed_leaves_nothing() -> None:
     one = entry(kube, "one", "e1")
     roster.put(one)
     assert roster.get(Key("ml", "one")) == one
-    assert [each.uid for each in roster.of("key-a")] == [one.uid]
+    assert [each.uid for each in roster.of("key-a", Api.V1)] == [one.uid]
     assert list(roster.recorded()) == ["e1"]
     assert roster.remove(one.key) == one
     assert roster.remove(one.key) is None
-    for index in (roster._by_key, roster._by_owner, roster._by_endpoint, roster._by_credential):
+    for index in (roster._by_key, roster._by_owner, roster._by_endpoint, roster._by_place):
         assert not index
     assert not roster._moving
     assert not roster._unmarked

@@ -140,8 +140,9 @@ def _fed() -> Metrics:
     fed.kube_call("get", "togetherendpoints", "200")
     fed.watch_restarted()
     fed.orphans({("0123456789abcdef", "OwnerGone"): (1, Decimal(1))})
-    fed.other_clusters("0123456789abcdef", 1)
-    fed.resource("default", "mixtral", Reason.SERVING.value, Decimal(1))
+    fed.other_clusters("0123456789abcdef", "V1", 1)
+    fed.v1_closed(lambda: ["0123456789abcdef"])
+    fed.resource("default", "mixtral", Reason.SERVING.value, Decimal(1), "V1")
     return fed
 
 

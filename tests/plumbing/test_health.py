@@ -97,15 +97,23 @@ async def test_metrics_tell_what_was_counted() -> None:
     metrics.remote_call("POST", "/endpoints", "timeout", 60.0)
     metrics.kube_call("update", "togetherendpoints", "200")
     metrics.watch_restarted()
-    metrics.resource("ml", "a", "Serving", Decimal("5.49"))
-    metrics.resource("ml", "b", "Creating", Decimal(0))
-    metrics.resource("chat", "a", "Serving", Decimal("11.00"))
-    metrics.resource("ml", "b", "Serving", Decimal("0.01"))
-    metrics.resource("ml", "c", "Stopped", Decimal(0))
+    metrics.resource("ml", "a", "Serving", Decimal("5.49"), "V1")
+    metrics.resource("ml", "b", "Creating", Decimal(0), "V1")
+    metrics.resource("chat", "a", "Serving", Decimal("11.00"), "V1")
+    metrics.resource("ml", "b", "Serving", Decimal("0.01"), "V2")
+    metrics.resource("ml", "c", "Stopped", Decimal(0), "V2")
     metrics.resource_gone("ml", "c")
     metrics.resource_gone("ml", "never-there")
+    metrics.remote_call("GET", "/v2/projects/{project}/endpoints", "200", 0.1)
+    metrics.other_clusters("key-a", "V1", 2)
+    metrics.other_clusters("key-a", "V2", 3)
+    metrics.other_clusters("key-b", "V1", 1)
+    metrics.other_clusters("key-b", "V1", None)
+    closed: list[str] = []
+    metrics.v1_closed(lambda: closed)
     async with server(metrics) as health:
         depth = 7
+        closed.append("key-a")
         status, content_type, text = await get(health.metrics_port, "/metrics")
     assert status == 200
     assert content_type.startswith("text/plain")
@@ -120,6 +128,14 @@ async def test_metrics_tell_what_was_counted() -> None:
     assert value("queue_depth", lane="person") == 7
     assert value("queue_wait_duration_seconds_count", lane="person") == 1
     assert value("polls_total", result="ok") == 1
+    assert value("resources_by_api", namespace="ml", api="V1") == 1
+    assert value("resources_by_api", namespace="ml", api="V2") == 1
+    assert value("resources_by_api", namespace="chat", api="V1") == 1
+    assert value("api_v1_closed", credential="key-a") == 1
+    assert value("other_clusters_endpoints", credential="key-a") == 5
+    assert value("other_clusters_endpoints", credential="key-b") is None
+    listed = {"api": "v2", "method": "GET", "route": "/v2/projects/{project}/endpoints"}
+    assert value("remote_calls_total", **listed, code="200") == 1
     remote = {"api": "v1", "method": "GET", "route": "/endpoints/{id}"}
     assert value("remote_calls_total", **remote, code="200") == 1
     assert value("remote_call_duration_seconds_sum", **remote) == pytest.approx(0.1)

@@ -1,295 +1,26 @@
-"""What is seen at Together, once per key instead of once per resource.
+"""The keys in use: an account for each key and each generation of Together's API.
 
-A thousand resources of one key share one LIST per interval, one price list, and one reading of
-each newcomer. A look that somebody needs sooner joins the one that is under way, if that began
-late enough to count.
+A key opens the same project in both generations, which know nothing of each other's endpoints. So
+each has a list, marks, prices and troubles of its own, and one in which no resource has anything is
+not looked at. What is remembered of a key as a whole is whether the first generation is closed to
+it, so that only the first order of an account has to find that out.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
-from together_operator.core.marker import Marker, cluster_tag
-from together_operator.core.observed import Poll
-from together_operator.core.scan import Found, Scan, Trait, classify, newcomers
-from together_operator.core.steps import Look
-from together_operator.drivers import v1_hardware
+from together_operator.controller.account import Account, Place
+from together_operator.core.choosing import generation
+from together_operator.core.marker import cluster_tag
 from together_operator.drivers.driver import Driver
+from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Endpoint, Listing, Unavailable
+from together_operator.resource.spec import Api
+from together_operator.resource.status import Status
 
-log = logging.getLogger(__name__)
-
-_READERS = 8
-_PRICES_FRESH = 600.0
-"""Seconds until the driver is asked for prices again; it reads them far less often."""
-_PRICES_PATIENCE = 5.0
-"""Seconds that somebody who needs a price waits for it."""
 _IN_USE = 120.0
 """Seconds for which a key counts as in use, though no resource that is at rest names it."""
-
-
-@dataclass(slots=True)
-class Account:
-    """One key, and what is seen with it.
-
-    Attributes:
-        identity: The key's name, which reveals nothing.
-        driver: The driver that uses the key.
-        clock: The monotonic clock.
-        cluster: The cluster part of our own marks.
-        pause: Seconds until prices that could not be read are asked for again.
-        poll: The newest complete LIST.
-        failures: How many LISTs in a row had no answer.
-        trouble: What the latest LIST came to, if it had no answer.
-        traits: What is known for good of the endpoints that were read.
-        unpriced: Why prices could not be read, if they could not.
-        used_at: When somebody last asked for it.
-    """
-
-    identity: str
-    driver: Driver
-    clock: Callable[[], float]
-    cluster: str
-    pause: float
-    poll: Poll | None = None
-    failures: int = 0
-    trouble: Unavailable | None = None
-    traits: dict[str, Trait] = field(default_factory=dict)
-    unpriced: Unavailable | None = None
-    used_at: float = 0.0
-    _marked: dict[str, dict[str, str]] = field(default_factory=dict)
-    _reading: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _prices: dict[str, Decimal] | None = None
-    _prices_due: float = float("-inf")
-    _pricing: asyncio.Task[None] | None = None
-    _listing: asyncio.Task[Poll | Unavailable] | None = None
-    _began: float = 0.0
-    _readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READERS))
-
-    async def list(self, since: float) -> Poll | Unavailable:
-        """Have a complete LIST that was sent at or after a time.
-
-        Args:
-            since: Monotonic seconds.
-        """
-        since = min(since, self.clock())
-        while self.poll is None or self.poll.sent_at < since:
-            if self._listing is None or self._listing.done():
-                self._began = self.clock()
-                self._listing = asyncio.create_task(self._list(self._began))
-            began, listing = self._began, self._listing
-            answer = await asyncio.shield(listing)
-            if began >= since:
-                return answer
-        return self.poll
-
-    async def _list(self, began: float) -> Poll | Unavailable:
-        answer = await self.driver.list()
-        if isinstance(answer, Listing):
-            self.failures, self.trouble = 0, None
-            self.poll = Poll(self.identity, began, answer.date, answer.endpoints)
-            self._forget(self.traits.keys() - answer.endpoints.keys())
-            return self.poll
-        self.failures += 1
-        self.trouble = answer
-        return answer
-
-    def _forget(self, gone: Collection[str]) -> None:
-        for endpoint_id in gone:
-            marker = self.traits.pop(endpoint_id).marker
-            if marker is not None and marker.owner in self._marked:
-                self._marked[marker.owner].pop(endpoint_id, None)
-                if not self._marked[marker.owner]:
-                    del self._marked[marker.owner]
-
-    async def read(self, poll: Poll, horizon: float) -> None:
-        """Read every newcomer of a LIST that is not known yet.
-
-        Args:
-            poll: The LIST.
-            horizon: Unix seconds; older endpoints need not be read.
-        """
-        listing = Listing(dict(poll.lines), poll.date)
-        await self.read_ids(newcomers(listing, horizon, self.traits))
-
-    async def read_ids(self, endpoint_ids: Collection[str]) -> None:
-        """Read endpoints whose marks are not known yet, a few at a time and each once."""
-        await asyncio.gather(*(self._read_once(endpoint_id) for endpoint_id in endpoint_ids))
-
-    async def _read_once(self, endpoint_id: str) -> None:
-        task = self._reading.get(endpoint_id)
-        if task is None:
-            task = asyncio.create_task(self._read(endpoint_id))
-            self._reading[endpoint_id] = task
-            task.add_done_callback(lambda _: self._reading.pop(endpoint_id, None))
-        # One caller that is cancelled must not take the answer from the others.
-        await asyncio.shield(task)
-
-    async def _read(self, endpoint_id: str) -> None:
-        async with self._readers:
-            answer = await self.driver.get(endpoint_id)
-        if not isinstance(answer, Unavailable | Absent):
-            self._learn(answer)
-
-    def _learn(self, endpoint: Endpoint) -> None:
-        """Keep what an endpoint shows for good."""
-        marker = Marker.parse(endpoint.display_name)
-        self.traits[endpoint.id] = Trait(
-            marker,
-            endpoint.model,
-            # Either generation's spelling names the same hardware.
-            v1_hardware(endpoint.hardware),
-            endpoint.display_name,
-            endpoint.ready_replicas or endpoint.bounds.min,
-            vacant=endpoint.deployments == (),
-        )
-        if marker is not None and marker.cluster == self.cluster:
-            self._marked.setdefault(marker.owner, {})[endpoint.id] = marker.nonce
-
-    def relearn(self, endpoint: Endpoint) -> None:
-        """Take in a new name of an endpoint that was read before, and may bear another mark now.
-
-        Args:
-            endpoint: The endpoint as it was just seen.
-        """
-        if endpoint.id in self.traits:
-            self._forget((endpoint.id,))
-            self._learn(endpoint)
-
-    async def look(
-        self,
-        step: Look,
-        *,
-        cluster: str,
-        model: str,
-        hardware: str,
-        taken: Collection[str],
-    ) -> Scan | Unavailable:
-        """Scan the account for marks.
-
-        Args:
-            step: What to look for.
-            cluster: The cluster id.
-            model: The model that was ordered.
-            hardware: The hardware that was ordered.
-            taken: Ids that other resources own.
-        """
-        poll = await self.list(step.since)
-        if isinstance(poll, Unavailable):
-            return poll
-        await self.read(poll, step.horizon)
-        return classify(
-            credential=self.identity,
-            sent_at=poll.sent_at,
-            listing=Listing(dict(poll.lines), poll.date),
-            traits=self.traits,
-            since=step.horizon,
-            cluster=cluster,
-            uids=step.uids,
-            model=model,
-            hardware=v1_hardware(hardware),
-            taken=taken,
-            name=step.name,
-        )
-
-    async def price(self, hardware: str) -> Decimal | Unavailable | None:
-        """US dollars per replica and hour of a hardware, waited for if it is not known yet.
-
-        Args:
-            hardware: The hardware id, in either generation's spelling.
-
-        Returns:
-            The price; `None` if Together names none for it; or why prices cannot be read now, and
-            when to ask again.
-        """
-        reading = self.refresh_prices()
-        known = self.known_price(hardware)
-        if known is None and reading is not None:
-            await asyncio.wait({reading}, timeout=_PRICES_PATIENCE)
-            known = self.known_price(hardware)
-        again = self.price_expected(hardware)
-        if known is not None or again is None:
-            return known
-        what = self.unpriced
-        if what is None:
-            what = Unavailable(Reason.UNREACHABLE, "Together has not told its prices yet")
-        return replace(what, retry_after=again)
-
-    def refresh_prices(self) -> asyncio.Task[None] | None:
-        """Have prices read in the background, unless that was done or tried not long ago.
-
-        Returns:
-            The reading, if one is under way.
-        """
-        if self._pricing is None and self.clock() >= self._prices_due:
-            self._prices_due = self.clock() + self.pause
-            self._pricing = asyncio.create_task(self._read_prices())
-            self._pricing.add_done_callback(self._priced)
-        return self._pricing
-
-    async def _read_prices(self) -> None:
-        offers = await self.driver.offers()
-        if isinstance(offers, Unavailable):
-            self.unpriced = offers
-            pause = max(self.pause, offers.retry_after or 0.0)
-        else:
-            self._prices = {offer.hardware: offer.cents_per_hour / 100 for offer in offers}
-            self.unpriced = None
-            pause = _PRICES_FRESH
-        self._prices_due = self.clock() + pause
-
-    def _priced(self, task: asyncio.Task[None]) -> None:
-        self._pricing = None
-        if not task.cancelled() and task.exception() is not None:
-            log.error("Reading prices failed", exc_info=task.exception())
-
-    def price_expected(self, hardware: str) -> float | None:
-        """Seconds until it is worth asking again for a price that is not known.
-
-        Args:
-            hardware: The hardware id, in either generation's spelling.
-
-        Returns:
-            `None` if it is known, or if Together names no price for it.
-        """
-        if self.known_price(hardware) is not None:
-            return None
-        if self._pricing is not None:
-            return 1.0
-        if self.unpriced is None and self._prices is not None:
-            return None
-        return max(1.0, self._prices_due - self.clock())
-
-    def known_price(self, hardware: str) -> Decimal | None:
-        """The price as last read, without asking."""
-        prices = self._prices or {}
-        return prices.get(v1_hardware(hardware), prices.get(hardware))
-
-    @property
-    def owners(self) -> Collection[str]:
-        """The owner parts of all marks of ours that were read."""
-        return self._marked.keys()
-
-    def marked(self, tag: str) -> tuple[Found, ...]:
-        """The endpoints in the newest LIST that carry a resource's mark, the oldest first.
-
-        Args:
-            tag: The owner part of the mark.
-        """
-        if self.poll is None:
-            return ()
-        lines = self.poll.lines
-        found = [
-            Found(endpoint_id, nonce, lines[endpoint_id].created_at)
-            for endpoint_id, nonce in self._marked.get(tag, {}).items()
-            if endpoint_id in lines
-        ]
-        return tuple(sorted(found, key=lambda f: (f.created_at, f.id)))
 
 
 class Accounts:
@@ -299,52 +30,126 @@ class Accounts:
         cluster: The cluster id.
         clock: The monotonic clock.
         pause: Seconds until what could not be read, and is not urgent, is asked for again.
+        first: The generation that `api: Auto` tries first.
+
+    Attributes:
+        first: The generation that `api: Auto` tries first.
     """
 
-    def __init__(self, cluster: str, clock: Callable[[], float], pause: float) -> None:
-        self._cluster = cluster_tag(cluster)
+    def __init__(
+        self, cluster: str, clock: Callable[[], float], pause: float, first: Api = Api.V1
+    ) -> None:
+        self.first = first
+        self._cluster = cluster
         self._clock = clock
         self._pause = pause
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[Place, Account] = {}
+        self._closed: set[str] = set()
 
-    def add(self, identity: str, driver: Callable[[], Driver]) -> Account:
-        """Have the account of a key, made on first use."""
-        account = self._accounts.get(identity)
+    # -- accounts --------------------------------------------------------------------------------
+
+    def add(self, identity: str, api: Api, driver: Callable[[], Driver]) -> Account:
+        """Have the account of a key in a generation, made on first use.
+
+        Args:
+            identity: The key's name.
+            api: The generation.
+            driver: Makes the driver of that key and generation.
+        """
+        place = Place(identity, api)
+        account = self._accounts.get(place)
         if account is None:
-            account = Account(identity, driver(), self._clock, self._cluster, self._pause)
-            self._accounts[identity] = account
+            cluster = cluster_tag(self._cluster)
+            account = Account(identity, driver(), self._clock, cluster, self._pause)
+            self._accounts[place] = account
         account.used_at = self._clock()
         return account
 
-    def get(self, identity: str | None) -> Account | None:
-        """The account of a key that is in use."""
-        return None if identity is None else self._accounts.get(identity)
+    def get(self, identity: str | None, api: Api) -> Account | None:
+        """The account of a key in a generation, if it is in use."""
+        return None if identity is None else self._accounts.get(Place(identity, api))
 
-    def may_see(self, identity: str | None, ours: Account | None, endpoint_id: str) -> bool:
+    def may_see(
+        self, identity: str | None, api: Api, ours: Account | None, endpoint_id: str
+    ) -> bool:
         """Whether the key of another resource may see an endpoint, as far as that is known.
 
         Args:
             identity: That key.
-            ours: The account of the key that has seen it.
+            api: The generation in which that resource has it on record.
+            ours: The account that has seen it.
             endpoint_id: The endpoint.
         """
-        theirs = self.get(identity)
+        theirs = self.get(identity, api)
         if theirs is None or theirs is ours:
             return theirs is not None
         if theirs.poll is None:
             return not theirs.failures
         return endpoint_id in theirs.poll.lines
 
-    def keep(self, identities: Collection[str]) -> None:
-        """Forget the keys that nobody uses any more.
+    def keep(self, places: Collection[Place]) -> None:
+        """Forget the accounts that nobody uses any more.
 
         Args:
-            identities: Those that resources have been seen to use.
+            places: Where resources have been seen to have something, or may have.
         """
         latest = self._clock() - _IN_USE
-        for unused in self._accounts.keys() - set(identities):
+        for unused in self._accounts.keys() - set(places):
             if self._accounts[unused].used_at < latest:
                 del self._accounts[unused]
+        self._closed &= {place.identity for place in self._accounts}
 
     def __iter__(self) -> Iterator[Account]:
         return iter(tuple(self._accounts.values()))
+
+    # -- generations -----------------------------------------------------------------------------
+
+    def generation(self, resource: TogetherEndpoint, identity: str | None) -> Api:
+        """The generation that carries a resource's endpoint, or would.
+
+        Args:
+            resource: The resource.
+            identity: The key that is used for it, if there is one.
+        """
+        return generation(
+            resource.spec, self._record(resource), closed=self.closed(identity), first=self.first
+        )
+
+    def closed(self, identity: str | None) -> bool:
+        """Whether Together has refused a key to create anything in v1."""
+        return identity in self._closed
+
+    def close(self, identity: str) -> None:
+        """Remember that Together has refused a key to create anything in v1."""
+        self._closed.add(identity)
+
+    def closed_keys(self) -> list[str]:
+        """The keys that Together has refused to create anything in v1."""
+        return sorted(self._closed)
+
+    def recall(self, resource: TogetherEndpoint, identity: str | None) -> None:
+        """Learn from what is on record of a resource whether v1 is closed to its key.
+
+        Args:
+            resource: The resource.
+            identity: The key whose copy is kept for it. A status can be written by whoever may do
+                so, and says nothing of the keys of others.
+        """
+        record = self._record(resource)
+        operation = record.operation
+        if identity is None or operation is None or operation.credential != identity:
+            return
+        refusal = operation.refusal
+        refused = refusal is not None and refusal.reason == Reason.V1_CLOSED
+        # Without having been refused it would be in v1.
+        moved = record.api == Api.V2 and not record.adopted
+        moved = moved and resource.spec.api is Api.AUTO and self.first is Api.V1
+        if refused or moved:
+            self.close(identity)
+
+    def _record(self, resource: TogetherEndpoint) -> Status:
+        """The status as far as it is the resource's own."""
+        operation = resource.status.operation
+        mine = (resource.uid, self._cluster)
+        ours = operation is not None and (operation.uid, operation.cluster) == mine
+        return resource.status if ours else Status()

@@ -13,7 +13,7 @@ from together_operator.controller.clocks import Clocks
 from together_operator.controller.effects import Effects
 from together_operator.controller.events import WRITE_EVERY, Recorder
 from together_operator.controller.guards import Guards
-from together_operator.controller.keys import HeldKey, KeyRing
+from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.leadership import Mandate, Term
 from together_operator.controller.observer import Observer
@@ -26,13 +26,12 @@ from together_operator.controller.released import Released
 from together_operator.controller.resync import Resync
 from together_operator.controller.roster import Roster
 from together_operator.controller.teller import Teller
+from together_operator.controller.wires import Wires
 from together_operator.core.timing import Timing
-from together_operator.drivers import V1Driver
-from together_operator.drivers.driver import Driver
 from together_operator.metrics import Metrics
 from together_operator.setting_kinds import OrphanPolicy, Probe
 from together_operator.settings import Settings
-from together_operator.together import Timeouts, V1Client, Wire
+from together_operator.together import Timeouts
 
 log = logging.getLogger(__name__)
 
@@ -68,25 +67,22 @@ async def assembled(
     """
     scale = settings.time_scale
     timing = Timing.scaled(scale, settings.drift_interval)
-    wire = Wire(
-        settings.base_url,
+    wires = Wires(
+        settings,
         timeouts=Timeouts(
             create=timing.post_timeout,
             change=Term.scaled(scale).change if settings.leader_elect else Timeouts().change,
         ),
-        ca_file=settings.ca_file,
         observer=metrics.remote_call,
         may_change=mandate.may_change,
     )
-
-    def driver(key: HeldKey) -> Driver:
-        return V1Driver(V1Client(wire, key.credential))
 
     def operator_key() -> str | None:
         secret = settings.operator_key
         return secret.get_secret_value() if secret is not None else None
 
-    accounts = Accounts(cluster, clocks.steady, timing.repeat)
+    accounts = Accounts(cluster, clocks.steady, timing.repeat, settings.first_api)
+    metrics.v1_closed(accounts.closed_keys)
     roster = Roster()
     keys = KeyRing(
         kube,
@@ -99,7 +95,7 @@ async def assembled(
     )
     guards = Guards(settings.allowed_hardware, settings.max_replicas, settings.max_price_per_hour)
     observer = Observer(
-        kube, cluster, accounts, keys, roster, guards, timing, clocks, driver,
+        kube, cluster, accounts, keys, roster, guards, timing, clocks, wires.driver,
         probes=settings.probe is Probe.REQUEST,
     )  # fmt: skip
     queue = Queue()
@@ -133,7 +129,7 @@ async def assembled(
         RESYNC_SECONDS / scale, orphans, mandate,
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(wire.aclose)
+        stack.push_async_callback(wires.aclose)
         telling = asyncio.create_task(recorder.run(), name="events")
         stack.callback(telling.cancel)
         stack.push_async_callback(recorder.drain, _EVENT_SECONDS)
@@ -143,9 +139,7 @@ async def assembled(
         )  # fmt: skip
         await resync.fill()
         await released.load()
-        for copy in keys:
-            if copy.key is not None:
-                accounts.add(copy.key.identity, functools.partial(driver, copy.key))
+        resync.open_accounts(wires.driver)
         log.info(
             "Cluster %s, %d resources, Together at %s", cluster, len(roster), settings.base_url
         )

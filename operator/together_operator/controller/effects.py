@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from together_operator.controller import definition
-from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.account import Account
+from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
@@ -21,15 +22,16 @@ from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.released import Released
 from together_operator.controller.roster import Entry, Roster
-from together_operator.controller.tombstone import SECONDS, Tombstone
+from together_operator.controller.tombstone import Tombstone
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
-from together_operator.core.marker import cluster_tag, owner_tag
+from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Definition, Reservation
 from together_operator.core.steps import (
     Consume,
     Create,
     Delete,
+    Deploy,
     FindOwner,
     Finish,
     Get,
@@ -38,16 +40,20 @@ from together_operator.core.steps import (
     Look,
     Probe,
     Reserve,
+    Route,
     Start,
     Step,
     Stop,
+    Undeploy,
     Update,
     Vet,
 )
-from together_operator.drivers.driver import Driver
+from together_operator.drivers.driver import Deployer, Driver
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Done, Endpoint, Refused, Unavailable
+from together_operator.resource.spec import Api
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +91,8 @@ class Effects:
     async def permitted(self, step: Step) -> bool:
         """Whether a step may be taken now (create-once rule 15).
 
-        A create may always: its record's age protects it, and not the Lease.
+        A create may always, and so may a deployment, which is made stopped: the record protects
+        them, and not the Lease.
 
         Args:
             step: The step that was decided.
@@ -93,7 +100,8 @@ class Effects:
         Returns:
             False once it may again, but had to wait: then decide anew.
         """
-        if not isinstance(step, Update | Start | Stop | Delete) or self.mandate.may_change():
+        changes = isinstance(step, Update | Start | Stop | Delete | Undeploy | Route)
+        if not changes or self.mandate.may_change():
             return True
         log.info("%s waits until the Lease is renewed", type(step).__name__)
         await self.mandate.renewed()
@@ -111,47 +119,72 @@ class Effects:
         """
         outcome = await self._at_together(case, step)
         seen = outcome.endpoint if isinstance(outcome, Done) else outcome
-        if isinstance(seen, Endpoint) and isinstance(step, Get | Vet | Update | Start | Stop):
-            self._account(step.credential).relearn(seen)
+        if isinstance(seen, Endpoint) and isinstance(
+            step, Get | Vet | Update | Start | Stop | Route
+        ):
+            self._account(case, step.credential).relearn(seen)
         return outcome
 
     async def _at_together(self, case: Case, step: Step) -> Outcome:
         match step:
             case List(credential=credential, since=since):
-                return await self._account(credential).list(since)
+                return await self._account(case, credential).list(since)
             case Look():
                 return await self._look(case, step)
-            case Get(credential=credential, endpoint_id=endpoint_id):
-                return await self._driver(credential).get(endpoint_id)
-            case Vet(credential=credential, endpoint_id=endpoint_id):
-                return await self._driver(credential).get(endpoint_id)
+            case Get(endpoint_id=endpoint_id) | Vet(endpoint_id=endpoint_id):
+                return await self._driver(case, step.credential).get(endpoint_id)
             case Probe(credential=credential, name=name):
-                return await self._driver(credential).probe(name)
+                return await self._driver(case, credential).probe(name)
             case Create():
                 return await self._create(case, step)
-            case Update(credential=credential, endpoint_id=endpoint_id, change=change):
-                return await self._driver(credential).update(endpoint_id, change)
-            case Start(credential=credential, endpoint_id=endpoint_id, order=order):
-                return await self._driver(credential).start(endpoint_id, order)
-            case Stop(credential=credential, endpoint_id=endpoint_id):
-                return await self._driver(credential).stop(endpoint_id)
-            case Delete(credential=credential, endpoint_id=endpoint_id):
-                return await self._driver(credential).delete(endpoint_id)
+            case Deploy() | Undeploy() | Route():
+                return await self._deployments(self._deployer(case, step.credential), step)
+            case Update() | Start() | Stop() | Delete():
+                return await self._endpoint(self._driver(case, step.credential), step)
             case _:
                 raise TypeError(f"{type(step).__name__} is no step at Together")
 
-    def _account(self, credential: str) -> Account:
-        account = self.accounts.get(credential)
+    async def _endpoint(self, driver: Driver, step: Update | Start | Stop | Delete) -> Outcome:
+        match step:
+            case Update():
+                return await driver.update(step.endpoint_id, step.change, step.deployment_id)
+            case Start():
+                return await driver.start(step.endpoint_id, step.order, step.deployment_id)
+            case Stop():
+                return await driver.stop(step.endpoint_id, step.deployment_id)
+            case Delete():
+                return await driver.delete(step.endpoint_id)
+
+    async def _deployments(self, driver: Deployer, step: Deploy | Undeploy | Route) -> Outcome:
+        match step:
+            case Deploy(endpoint_id=endpoint_id, name=name, order=order):
+                outcome = await driver.deploy(endpoint_id, name, order)
+                if isinstance(outcome, Refused):
+                    return await driver.explain(order, outcome)
+                return outcome
+            case Undeploy(endpoint_id=endpoint_id, deployment_id=deployment_id):
+                return await driver.undeploy(endpoint_id, deployment_id)
+            case Route(endpoint_id=endpoint_id, traffic=traffic, version=version):
+                return await driver.route(endpoint_id, traffic, version)
+
+    def _account(self, case: Case, credential: str) -> Account:
+        account = self.accounts.get(credential, case.observed.api)
         if account is None:
             raise KeyGone(credential)
         return account
 
-    def _driver(self, credential: str) -> Driver:
-        return self._account(credential).driver
+    def _driver(self, case: Case, credential: str) -> Driver:
+        return self._account(case, credential).driver
+
+    def _deployer(self, case: Case, credential: str) -> Deployer:
+        driver = self._driver(case, credential)
+        if not driver.deploys:
+            raise TypeError(f"API {driver.api} has no deployments")
+        return cast("Deployer", driver)
 
     async def _look(self, case: Case, step: Look) -> Outcome:
         adopt = case.desired.spec.adopt
-        return await self._account(step.credential).look(
+        return await self._account(case, step.credential).look(
             step,
             cluster=self.cluster,
             model=case.desired.spec.model,
@@ -167,9 +200,11 @@ class Effects:
         def fresh() -> bool:
             return fence is not None and self.clocks.steady() - fence.began <= limit
 
-        driver = self._driver(step.credential)
+        driver = self._driver(case, step.credential)
         outcome = await driver.create(step.order, fence=fresh)
         if isinstance(outcome, Refused):
+            if outcome.reason is Reason.V1_CLOSED:
+                self.accounts.close(step.credential)
             return await driver.explain(step.order, outcome)
         return outcome
 
@@ -222,31 +257,38 @@ class Effects:
         """Look at the CRD."""
         return await definition.look_up(self.kube, self.clocks.steady())
 
-    async def reserve(self, resource: TogetherEndpoint, step: Reserve) -> Reservation:
+    async def reserve(self, resource: TogetherEndpoint, step: Reserve, api: Api) -> Reservation:
         """Be the one who takes over an endpoint, unless another resource has it.
 
         Of two that ask at the same time one is told of the other at once, since nothing is waited
         for in between; then the cluster itself is asked, whose word is the newest.
+
+        Args:
+            resource: The resource.
+            step: What is to be reserved.
+            api: The generation in which the endpoint is.
         """
         first = self.roster.reserve(step.endpoint_id, Key(resource.namespace, resource.name))
         holder = str(first.key) if first is not None else None
         if holder is None:
-            holder = await self._holder(resource.uid, step)
+            holder = await self._holder(resource.uid, step, api)
         # An operator that serves some namespaces knows of a resource's end if it saw to it.
         complete = not self.namespaces or self.roster.departed(step.owner)
         return Reservation(step.endpoint_id, step.owner, holder, complete)
 
-    async def _holder(self, uid: str, step: Reserve) -> str | None:
-        ours = self.accounts.get(step.credential)
+    async def _holder(self, uid: str, step: Reserve, api: Api) -> str | None:
+        ours = self.accounts.get(step.credential, api)
         async for body in self.kube.list_endpoints(self.namespaces):
             entry = Entry.of(readable(body).resource, None)
             if entry.uid == uid:
                 continue
             # A status can be written by whoever may do so: what counts is what its key sees.
             known = self.roster.get(entry.key)
-            credential = known.credential if known is not None else entry.credential
+            theirs = known or entry
             held = step.endpoint_id in (entry.endpoint_id, *entry.removing)
-            held = held and self.accounts.may_see(credential, ours, step.endpoint_id)
+            held = held and self.accounts.may_see(
+                theirs.credential, theirs.api, ours, step.endpoint_id
+            )
             if held or step.owner == owner_tag(entry.uid):
                 return str(entry.key)
         return None
@@ -256,10 +298,7 @@ class Effects:
         if step.released:
             await self.released.add(step.released)
         if step.nonces:
-            expires = self.clocks.wall() + SECONDS
-            tombstone = Tombstone(
-                cluster_tag(self.cluster), owner_tag(resource.uid), step.nonces, expires
-            )
+            tombstone = Tombstone.of(resource, self.cluster, step.nonces, self.clocks.wall())
             await self.keys.entomb(resource, tombstone, step.credential)
         await self.kube.patch_metadata(
             resource.namespace,

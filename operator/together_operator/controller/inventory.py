@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.account import Account
+from together_operator.controller.accounts import Accounts
 from together_operator.controller.census import Census
 from together_operator.controller.clocks import Clocks
+from together_operator.controller.costs import folded, hardware_of
 from together_operator.controller.identity import CONFIGMAP, recognise
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
@@ -23,13 +26,15 @@ from together_operator.controller.kube_errors import Forbidden
 from together_operator.controller.orphans import judge
 from together_operator.controller.readable import readable
 from together_operator.controller.released import Released
+from together_operator.controller.roster import Entry
+from together_operator.controller.wires import Wires
 from together_operator.core.orphans import ORPHANED, Orphan
-from together_operator.drivers import V1Driver
 from together_operator.metrics import Metrics
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.remote import Unavailable
+from together_operator.resource.spec import Api
 from together_operator.settings import Settings
-from together_operator.together import Timeouts, V1Client, Wire
+from together_operator.together import Timeouts
 
 FIELDS = frozenset(
     {
@@ -58,7 +63,7 @@ class Inventory:
         released: What was left at Together on purpose.
         accounts: What is seen at Together.
         clocks: The clocks.
-        wire: The connection to Together.
+        wires: The connections to Together.
         problems: What could not be looked at, for people.
         bodies: The resources, by uid.
     """
@@ -70,10 +75,9 @@ class Inventory:
     released: Released
     accounts: Accounts
     clocks: Clocks
-    wire: Wire
+    wires: Wires
     problems: list[str] = field(default_factory=list)
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _used: dict[str, HeldKey] = field(default_factory=dict)
 
     # -- the cluster -----------------------------------------------------------------------------
 
@@ -92,7 +96,7 @@ class Inventory:
             self.bodies[body["metadata"]["uid"]] = body
         served = self.settings.namespaces
         for copy in self.keys:
-            if not served or copy.namespace in served:
+            if copy.key is not None and (not served or copy.namespace in served):
                 self._use(copy.key)
         for resource in self.resources():
             user = await self.keys.user(resource)
@@ -109,21 +113,27 @@ class Inventory:
         """The resources, as far as each can be read."""
         return [readable(body).resource for body in self.bodies.values()]
 
-    def _use(self, key: HeldKey | None) -> Account | None:
-        if key is None:
-            return None
-        self._used[key.identity] = key
-        return self.accounts.add(
-            key.identity, lambda: V1Driver(V1Client(self.wire, key.credential))
-        )
+    def _use(self, key: HeldKey) -> None:
+        """Look with a key, in both generations: what nobody knows of may be in either."""
+        for api in (Api.V1, Api.V2):
+            self.accounts.add(key.identity, api, functools.partial(self.wires.driver, key, api))
 
     def account(self, resource: TogetherEndpoint) -> Account | None:
         """The account that a resource's endpoint is in, by the copy or by the person's key."""
+        return self.accounts.get(self._identity(resource), Entry.of(resource, None).api)
+
+    def accounts_of(self, resource: TogetherEndpoint) -> list[Account]:
+        """The accounts in which a resource may have left anything, in either generation."""
+        identity = self._identity(resource)
+        found = (self.accounts.get(identity, api) for api in (Api.V1, Api.V2))
+        return [account for account in found if account is not None]
+
+    def _identity(self, resource: TogetherEndpoint) -> str | None:
         operation = resource.status.operation
         held = self.keys.held(resource.uid)
         if held is not None:
-            return self.accounts.get(held.identity)
-        return self.accounts.get(operation.credential if operation is not None else None)
+            return held.identity
+        return operation.credential if operation is not None else None
 
     # -- Together --------------------------------------------------------------------------------
 
@@ -134,14 +144,23 @@ class Inventory:
     async def _look(self, account: Account) -> None:
         answer = await account.list(self.clocks.steady())
         if isinstance(answer, Unavailable):
-            self.problems.append(f"{self._whose(account)} cannot be looked at: {answer.message}")
+            self._unseen(account, answer)
             return
         recorded = {r.status.endpoint_id for r in self.resources()}
         await account.read_ids([i for i in answer.lines if i not in recorded])
 
+    def _unseen(self, account: Account, why: Unavailable) -> None:
+        """Say plainly what was not looked at, so that nobody takes it for empty."""
+        where = f"in API {account.api.value.lower()}"
+        self.problems.append(f"{self._whose(account)} cannot be looked at {where}: {why.message}")
+
     def _whose(self, account: Account) -> str:
         """Whose key it is, in words that help to find it."""
-        users = [f"{r.namespace}/{r.name}" for r in self.resources() if self.account(r) is account]
+        users = [
+            f"{r.namespace}/{r.name}"
+            for r in self.resources()
+            if self._identity(r) == account.identity
+        ]
         if users:
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             return f"The account of {users[0]}{more} (key {account.identity})"
@@ -162,13 +181,13 @@ class Inventory:
         claims = census.claims(self.keys, self.released, self.clocks.wall())
         found: dict[str, Orphan] = {}
         others: set[str] = set()
-        for account in sorted(self.accounts, key=lambda a: a.identity):
+        for account in sorted(self.accounts, key=lambda a: a.place):
             if account.poll is None:
                 continue
             before = account.poll.lines.keys()
             again = await account.list(self.clocks.steady())
             if isinstance(again, Unavailable):
-                self.problems.append(f"{self._whose(account)} cannot be looked at: {again.message}")
+                self._unseen(account, again)
                 continue
             listed = [i for i in before if i in again.lines]
             self._unread(account, listed, claims.endpoints)
@@ -187,11 +206,10 @@ class Inventory:
                 )
 
     async def _orphan(self, account: Account, endpoint_id: str, reason: Any) -> Orphan:
-        trait = account.traits[endpoint_id]
-        price = await account.price(trait.hardware)
-        if isinstance(price, Unavailable):
-            price = None
-        line = account.poll.lines[endpoint_id]  # type: ignore[union-attr]
+        line, trait = account.poll.lines[endpoint_id], account.traits[endpoint_id]  # type: ignore[union-attr]
+        for hardware in hardware_of(line, trait):
+            await account.price(hardware)
+        line, trait, price = folded(line, trait, account.known_price)
         return Orphan(endpoint_id, reason, account.identity, line, trait, price)
 
 
@@ -211,13 +229,8 @@ async def taken(settings: Settings) -> AsyncIterator[Inventory]:
         kube = await stack.enter_async_context(await Kube.connect(settings.kubeconfig))
         namespace = settings.operator_namespace
         cluster, known = await recognise(kube, namespace, settings.cluster_id)
-        wire = Wire(
-            settings.base_url,
-            timeouts=Timeouts(),
-            ca_file=settings.ca_file,
-            observer=metrics.remote_call,
-        )
-        stack.push_async_callback(wire.aclose)
+        wires = Wires(settings, timeouts=Timeouts(), observer=metrics.remote_call)
+        stack.push_async_callback(wires.aclose)
 
         def operator_key() -> str | None:
             secret = settings.operator_key
@@ -229,7 +242,7 @@ async def taken(settings: Settings) -> AsyncIterator[Inventory]:
         )  # fmt: skip
         accounts = Accounts(cluster, clocks.steady, 60.0)
         inventory = Inventory(
-            settings, kube, cluster, keys, Released(kube, namespace), accounts, clocks, wire
+            settings, kube, cluster, keys, Released(kube, namespace), accounts, clocks, wires
         )
         if not known:
             inventory.problems.append(

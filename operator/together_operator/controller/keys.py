@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary, finalize
 
 from pydantic import SecretStr
 
+from together_operator.controller.account import Place
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import AlreadyExists, Forbidden
 from together_operator.controller.tombstone import Tombstone
@@ -72,6 +73,13 @@ class Copy:
     namespace: str
     key: HeldKey | None
     tombstone: Tombstone | None = None
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where what the tombstone watches for would come to life."""
+        if self.key is None or self.tombstone is None:
+            return ()
+        return tuple(Place(self.key.identity, api) for api in self.tombstone.apis)
 
 
 @dataclass(slots=True)

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from together_operator.controller.accounts import Account
+from together_operator.controller.account import Account
+from together_operator.controller.costs import folded, hardware_of
 from together_operator.controller.inventory import Inventory
 from together_operator.controller.kube_errors import Conflict
 from together_operator.controller.readable import readable
-from together_operator.controller.tombstone import SECONDS, Tombstone
-from together_operator.core.marker import cluster_tag, owner_tag
+from together_operator.controller.tombstone import Tombstone
+from together_operator.core.marker import owner_tag
 from together_operator.core.orphans import cost
 from together_operator.core.scan import Trait
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.remote import Unavailable
 from together_operator.resource.status import Operation, OperationPhase
 
 _ATTEMPTS = 5
@@ -75,13 +75,14 @@ async def remains(inventory: Inventory, resource: TogetherEndpoint) -> list[Rema
     """
     operation = _operation(inventory, resource)
     account = inventory.account(resource)
-    ids: dict[str, None] = {}
+    left: dict[str, Account | None] = {}
     if operation is not None:
         known = resource.status.endpoint_id
-        ids.update(dict.fromkeys((*([known] if known else []), *operation.removing)))
-    if account is not None:
-        ids.update(dict.fromkeys(found.id for found in account.marked(owner_tag(resource.uid))))
-    return [await _remains(resource, account, endpoint_id) for endpoint_id in ids]
+        left = dict.fromkeys((*([known] if known else []), *operation.removing), account)
+    for each in inventory.accounts_of(resource):
+        for found in each.marked(owner_tag(resource.uid)):
+            left.setdefault(found.id, each)
+    return [await _remains(resource, where, endpoint_id) for endpoint_id, where in left.items()]
 
 
 async def _remains(
@@ -99,9 +100,10 @@ async def _remains(
         replicas = bounds.min_replicas if bounds is not None else 1
         hardware = resource.status.hardware or resource.spec.hardware
         trait = Trait(None, resource.spec.model, hardware, "", replicas)
-    price = await account.price(trait.hardware)
-    known = None if isinstance(price, Unavailable) else price
-    return Remains(endpoint_id, line.state, cost(line, trait, known))
+    for hardware in hardware_of(line, trait):
+        await account.price(hardware)
+    line, trait, price = folded(line, trait, account.known_price)
+    return Remains(endpoint_id, line.state, cost(line, trait, price))
 
 
 async def let_go(inventory: Inventory, resource: TogetherEndpoint, left: Sequence[Remains]) -> None:
@@ -121,10 +123,8 @@ async def let_go(inventory: Inventory, resource: TogetherEndpoint, left: Sequenc
     nonces = unsettled(inventory, resource)
     operation = resource.status.operation
     if nonces and operation is not None:
-        expires = inventory.clocks.wall() + SECONDS
-        tombstone = Tombstone(
-            cluster_tag(inventory.cluster), owner_tag(resource.uid), nonces, expires
-        )
+        now = inventory.clocks.wall()
+        tombstone = Tombstone.of(resource, inventory.cluster, nonces, now)
         await inventory.keys.entomb(resource, tombstone, operation.credential)
     await _unhold(inventory, resource)
     if not nonces:

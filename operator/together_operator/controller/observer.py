@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from together_operator.controller import connection
-from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.account import Account
+from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
@@ -76,7 +77,7 @@ class Observer:
         guards: The operator's own limits.
         timing: The waits in force.
         clocks: The clocks.
-        driver: Makes the driver of a key.
+        driver: Makes the driver of a key in a generation.
         probes: Whether serving is proved by a request.
     """
 
@@ -88,7 +89,7 @@ class Observer:
     guards: Guards
     timing: Timing
     clocks: Clocks
-    driver: Callable[[HeldKey], Driver]
+    driver: Callable[[HeldKey, Api], Driver]
     probes: bool
 
     async def observe(self, resource: TogetherEndpoint, memory: Memory, *, anew: bool) -> Case:
@@ -99,8 +100,8 @@ class Observer:
             memory: What this process knows of it.
             anew: Whether there is a reason to read its Secret again.
         """
-        keys = await self._keys(resource, memory, anew=anew)
-        account = self.accounts.get(keys.held or keys.user)
+        keys, api = await self._keys(resource, memory, anew=anew)
+        account = self.accounts.get(keys.held or keys.user, api)
         desired = desired_of(resource)
         rival = await self._rival(resource, account)
         adopt = resource.spec.adopt
@@ -108,7 +109,7 @@ class Observer:
         state = resource.status.state
         observed = Observed(
             cluster=self.cluster,
-            api=account.driver.api if account else Api.V1,
+            api=api,
             nonce="".join(secrets.choice(_NONCE) for _ in range(4)),
             timing=self.timing,
             keys=keys,
@@ -120,8 +121,9 @@ class Observer:
             holder=str(holder.key) if holder else None,
             buried=self._buried() if adopt else frozenset(),
             former_phase=account.driver.phase(state) if account and state else Phase.UNKNOWN,
-            markers_lost=self.roster.markers_lost((keys.held, keys.user)),
+            markers_lost=self.roster.markers_lost((keys.held, keys.user), api),
             deploys=account.driver.deploys if account else False,
+            closed=self.accounts.closed(keys.held or keys.user),
             marked=self._marked(resource, account),
             link=Link.UNWANTED if resource.deleting else await connection.link(self.kube, resource),
             probes=self.probes,
@@ -130,17 +132,25 @@ class Observer:
         case = Case(desired, resource.status, observed, self.clocks.steady())
         return replace_memory(case, notice(case))
 
-    async def _keys(self, resource: TogetherEndpoint, memory: Memory, *, anew: bool) -> Keys:
+    async def _keys(
+        self, resource: TogetherEndpoint, memory: Memory, *, anew: bool
+    ) -> tuple[Keys, Api]:
+        """Which keys there are, and the generation in which they are used."""
         held = self.keys.held(resource.uid)
         user = await self.keys.user(resource, anew=anew, refused=_refused(resource, memory))
-        for key in (held, user):
-            if isinstance(key, HeldKey):
-                self._account(key)
-        return Keys(
+        keys = Keys(
             user=user.identity if isinstance(user, HeldKey) else None,
             held=held.identity if held else None,
             trouble=user if isinstance(user, Unavailable) else None,
         )
+        self.accounts.recall(resource, keys.held)
+        api = self.accounts.generation(resource, keys.held or keys.user)
+        for key in (held, user):
+            if isinstance(key, HeldKey):
+                self._account(key, api)
+        if held is not None and Entry.of(resource, held.identity, api).open_v1:
+            self._account(held, Api.V1)
+        return keys, api
 
     async def _rival(self, resource: TogetherEndpoint, account: Account | None) -> Entry | None:
         """The resource that the recorded endpoint belongs to, if it is another one's.
@@ -160,19 +170,19 @@ class Observer:
         seeing = [
             rival
             for rival in rivals
-            if self.accounts.may_see(rival.credential, account, endpoint_id)
+            if self.accounts.may_see(rival.credential, rival.api, account, endpoint_id)
         ]
         return better(resource, seeing, trait)
 
     def _holder(self, uid: str, account: Account | None, endpoint_id: str) -> Entry | None:
         """Another resource whose key sees an endpoint, and that has it on record."""
         for entry in self.roster.others(endpoint_id, uid):
-            if self.accounts.may_see(entry.credential, account, endpoint_id):
+            if self.accounts.may_see(entry.credential, entry.api, account, endpoint_id):
                 return entry
         return None
 
-    def _account(self, key: HeldKey) -> Account:
-        return self.accounts.add(key.identity, lambda: self.driver(key))
+    def _account(self, key: HeldKey, api: Api) -> Account:
+        return self.accounts.add(key.identity, api, lambda: self.driver(key, api))
 
     async def _forbidden(
         self, desired: Desired, account: Account | None

@@ -16,13 +16,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.account import Account, Place
+from together_operator.controller.accounts import Accounts
 from together_operator.controller.census import Census
 from together_operator.controller.clocks import Clocks
+from together_operator.controller.costs import folded
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.roster import Roster
 from together_operator.controller.teller import Teller
 from together_operator.core.marker import Marker
+from together_operator.core.naming import mark_of
 from together_operator.core.observed import Poll
 from together_operator.core.orphans import (
     ORPHANED,
@@ -34,7 +37,7 @@ from together_operator.core.orphans import (
     why,
 )
 from together_operator.metrics import Metrics
-from together_operator.resource.remote import Done, Endpoint
+from together_operator.resource.remote import Done, Endpoint, Phase
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +50,10 @@ def judge(
 ) -> dict[str, Why]:
     """Tell for which endpoints nobody answers, and why.
 
+    One of the second generation in which there is nothing costs nothing and bears no mark.
+
     Args:
-        account: The key, with which each has been read.
+        account: The account, in which each has been read.
         poll: A LIST.
         endpoint_ids: The endpoints.
         claims: What there is in the cluster.
@@ -56,7 +61,7 @@ def judge(
     judged = (
         (i, why(poll.lines[i], account.traits.get(i), claims, account.cluster))
         for i in endpoint_ids
-        if i in poll.lines
+        if i in poll.lines and not (i in account.traits and account.traits[i].vacant)
     )
     return {endpoint_id: reason for endpoint_id, reason in judged if reason is not None}
 
@@ -98,7 +103,7 @@ class Orphans:
     lag: float
     everywhere: bool
     stop_after: float | None = None
-    _suspicions: dict[str, Suspicions] = field(default_factory=dict)
+    _suspicions: dict[Place, Suspicions] = field(default_factory=dict)
     _told: dict[str, Why] = field(default_factory=dict)
     _census: Census | None = None
 
@@ -108,7 +113,7 @@ class Orphans:
         """Judge a LIST whose newcomers have been read.
 
         Args:
-            account: The key.
+            account: The account.
             poll: The LIST.
         """
         claims = Claims(
@@ -118,10 +123,10 @@ class Orphans:
             everywhere=self.everywhere,
         )
         found = judge(account, poll, poll.lines, claims)
-        suspicions = self._suspicions.setdefault(account.identity, Suspicions(self.lag))
+        suspicions = self._suspicions.setdefault(account.place, Suspicions(self.lag))
         ours = {endpoint_id: reason for endpoint_id, reason in found.items() if reason in ORPHANED}
         suspicions.look(poll.sent_at, poll.lines, account.traits, ours)
-        self.metrics.other_clusters(account.identity, len(found) - len(ours))
+        self.metrics.other_clusters(*account.place, len(found) - len(ours))
         await self._tell()
 
     @contextmanager
@@ -142,8 +147,8 @@ class Orphans:
         if census is None:
             return
         claims = census.claims(self.keys, self.released, self.clocks.wall())
-        for identity, suspicions in self._suspicions.items():
-            account = self.accounts.get(identity)
+        for place, suspicions in self._suspicions.items():
+            account = self.accounts.get(*place)
             if account is None or account.poll is None:
                 continue
             listed = [i for i in suspicions.ids() if i in account.poll.lines]
@@ -157,25 +162,27 @@ class Orphans:
 
     def orphans(self) -> list[Orphan]:
         """What may be told of: each endpoint once, however many keys see it."""
+        return [orphan for _, orphan in self._found()]
+
+    def _found(self) -> list[tuple[Account, Orphan]]:
         now = self.clocks.steady()
-        found: dict[str, Orphan] = {}
-        for identity in sorted(self._suspicions):
-            account = self.accounts.get(identity)
+        found: dict[str, tuple[Account, Orphan]] = {}
+        for place in sorted(self._suspicions):
+            account = self.accounts.get(*place)
             if account is None or account.poll is None:
-                del self._suspicions[identity]
-                self.metrics.other_clusters(identity, None)
+                del self._suspicions[place]
+                self.metrics.other_clusters(*place, None)
                 continue
-            for endpoint_id, suspicion in self._suspicions[identity].told(now).items():
+            for endpoint_id, suspicion in self._suspicions[place].told(now).items():
                 line = account.poll.lines.get(endpoint_id)
                 trait = account.traits.get(endpoint_id)
                 if line is None or trait is None or endpoint_id in found:
                     continue
-                price = account.known_price(trait.hardware)
+                line, trait, price = folded(line, trait, account.known_price)
                 if price is None:
                     account.refresh_prices()
-                found[endpoint_id] = Orphan(
-                    endpoint_id, suspicion.why, identity, line, trait, price
-                )
+                orphan = Orphan(endpoint_id, suspicion.why, place.identity, line, trait, price)
+                found[endpoint_id] = account, orphan
         return list(found.values())
 
     async def _tell(self) -> None:
@@ -202,7 +209,7 @@ class Orphans:
     def _measure(self, found: Iterable[Orphan]) -> None:
         count: Counter[tuple[str, str]] = Counter()
         dollars: dict[tuple[str, str], Decimal] = {}
-        for identity in self._suspicions:
+        for identity, _ in self._suspicions:
             for word in ORPHANED:
                 count[identity, word.value] = 0
                 dollars[identity, word.value] = Decimal(0)
@@ -216,14 +223,14 @@ class Orphans:
 
     async def _stop(self, census: float, wait: float) -> None:
         """Stop what is ours, has had no owner for long, and has none now."""
-        for orphan in self.orphans():
-            ripe = orphan.id in self._suspicions[orphan.credential].ripe(census, wait)
+        for account, orphan in self._found():
+            ripe = orphan.id in self._suspicions[account.place].ripe(census, wait)
             if ripe and running(orphan.line):
-                await self._stop_one(orphan)
+                await self._stop_one(account, orphan)
 
-    async def _stop_one(self, orphan: Orphan) -> None:
-        account, marker = self.accounts.get(orphan.credential), orphan.trait.marker
-        if account is None or marker is None or account.failures:
+    async def _stop_one(self, account: Account, orphan: Orphan) -> None:
+        marker = orphan.trait.marker
+        if marker is None or account.failures:
             return
         # Somebody may have taken it over meanwhile, by giving it another name.
         seen = await account.driver.get(orphan.id)
@@ -233,16 +240,30 @@ class Orphans:
         owned = self.roster.owner(marker.owner) is not None or orphan.id in self.roster.recorded()
         if owned:
             return
-        outcome = await account.driver.stop(orphan.id)
-        if isinstance(outcome, Done):
+        outcomes = [
+            await account.driver.stop(orphan.id, deployment_id)
+            for deployment_id in _to_stop(seen, marker)
+        ]
+        failed = [outcome for outcome in outcomes if not isinstance(outcome, Done)]
+        if failed:
+            log.warning("The orphan %s could not be stopped: %s", orphan.id, failed[0])
+        elif outcomes:
             log.warning("Together acknowledged the stop of an orphan: %s", orphan)
             await self.teller.warning(
                 "OrphanStopped",
                 f"{orphan.id} was running without an owner and has been stopped, as"
                 " --orphan-policy says. It still exists",
             )
-        else:
-            log.warning("The orphan %s could not be stopped: %s", orphan.id, outcome)
+
+
+def _to_stop(seen: Endpoint, marker: Marker) -> list[str | None]:
+    """What of an endpoint is ours and may run: itself, or the deployments of that owner in it."""
+    if seen.deployments is None:
+        return [None]
+    awake = (Phase.PENDING, Phase.STARTING, Phase.STARTED)
+    mine = [(d, mark_of(d)) for d in seen.deployments if d.phase in awake]
+    owner = (marker.cluster, marker.owner)
+    return [d.id for d, mark in mine if mark is not None and (mark.cluster, mark.owner) == owner]
 
 
 def _summary(found: list[Orphan], fresh: list[Orphan]) -> str:

@@ -1,8 +1,9 @@
-"""The periodic timer: one LIST per key and interval serves every resource of that key.
+"""The periodic timer: one LIST per account and interval serves every resource of that account.
 
 Only resources whose remote side is not as they last reported it are worked on; the rest cost
 nothing. The same LIST shows endpoints that nobody expected: what an attempt made late, for a
-living resource or one that is already gone.
+living resource or one that is already gone. An account is a key in one generation of the API, and
+is looked at for as long as anything of a resource is there, or may yet come to life there.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from together_operator.controller.accounts import Account, Accounts
+from together_operator.controller.account import Account, Place
+from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
-from together_operator.controller.keys import HeldKey, KeyRing
+from together_operator.controller.keys import KeyRing
 from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
 from together_operator.controller.roster import Entry, Roster
 from together_operator.core.case import FAILED_POLLS
+from together_operator.core.marker import owner_tag
 from together_operator.core.observed import Poll
 from together_operator.core.scan import Found
 from together_operator.metrics import Metrics
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Done, Unavailable
+from together_operator.resource.remote import Absent, Done, Summary, Unavailable
+from together_operator.resource.spec import Api
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +39,17 @@ _OLD_AT_ONCE = 32
 """Endpoints from before all resources that are read after one LIST; an account may have many."""
 _AT_ONCE = 32
 """Keys that are polled at the same time."""
-_MISSING = ""
+_MISSING = "(not listed)"
 """Stands for the state of an endpoint that is not listed."""
+_BARE = "(not deployed)"
+"""Stands for the state of one without the deployment that is to run in it."""
 _EARLIER = 3600.0
 """Seconds by which an endpoint may seem older than the resource that it was made for."""
 
 
 @dataclass(slots=True)
 class _Rhythm:
-    """What polling with one key remembers.
+    """What polling one account remembers.
 
     Attributes:
         due: When the next LIST is due.
@@ -91,13 +97,13 @@ class Poller:
     at_rest: float
     in_transition: float
     orphans: Orphans
-    _rhythms: dict[str, _Rhythm] = field(default_factory=dict)
+    _rhythms: dict[Place, _Rhythm] = field(default_factory=dict)
     _beat: float | None = None
 
     # -- when ------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Poll every key in its own rhythm, for ever."""
+        """Poll every account in its own rhythm, for ever."""
         tick = min(1.0, max(0.05, self.in_transition / 5))
         try:
             while True:
@@ -116,25 +122,26 @@ class Poller:
 
     def _turn(self) -> None:
         """Begin the polls that are due."""
-        buried = {copy.key.identity for copy in self.keys.buried() if copy.key is not None}
+        buried = {place for copy in self.keys.buried() for place in copy.places}
         running = sum(not r.task.done() for r in self._rhythms.values() if r.task is not None)
         forgotten = set(self._rhythms)
         for account in self.accounts:
-            forgotten.discard(account.identity)
-            rhythm = self._rhythms.setdefault(account.identity, _Rhythm())
+            place = account.place
+            forgotten.discard(place)
+            rhythm = self._rhythms.setdefault(place, _Rhythm())
             if rhythm.task is not None and not rhythm.task.done():
                 continue
-            needed = account.identity in buried or self.roster.uses(account.identity)
+            needed = place in buried or self.roster.uses(*place)
             if needed and running < _AT_ONCE and self._is_due(account, rhythm):
                 running += 1
                 rhythm.task = asyncio.create_task(self._poll_safely(account, rhythm))
-        for identity in forgotten:
-            task = self._rhythms[identity].task
+        for place in forgotten:
+            task = self._rhythms[place].task
             if task is None or task.done():
-                del self._rhythms[identity]
+                del self._rhythms[place]
 
     def _interval(self, account: Account) -> float:
-        moving = self.roster.in_motion(account.identity)
+        moving = self.roster.in_motion(*account.place)
         interval = self.in_transition if moving else self.at_rest
         if account.failures:
             interval = min(interval * 2.0**account.failures, self.at_rest * _LONGEST_FACTOR)
@@ -149,8 +156,8 @@ class Poller:
             return latest is None or latest + self._interval(account) <= now
         if rhythm.due <= now:
             return True
-        # A key at rest whose resources begin to move is looked at sooner.
-        hurry = not account.failures and self.roster.in_motion(account.identity)
+        # An account at rest whose resources begin to move is looked at sooner.
+        hurry = not account.failures and self.roster.in_motion(*account.place)
         return hurry and latest is not None and latest + self.in_transition <= now
 
     async def _poll_safely(self, account: Account, rhythm: _Rhythm) -> None:
@@ -166,15 +173,15 @@ class Poller:
     # -- what ------------------------------------------------------------------------------------
 
     async def poll(self, account: Account) -> None:
-        """Look once with one key, and have worked on what is not as it was reported.
+        """Look once at one account, and have worked on what is not as it was reported.
 
         Args:
-            account: The key.
+            account: The account.
         """
-        rhythm = self._rhythms.setdefault(account.identity, _Rhythm())
+        rhythm = self._rhythms.setdefault(account.place, _Rhythm())
         answer = await account.list(self.clocks.steady())
         self.metrics.polled("ok" if isinstance(answer, Poll) else answer.reason.value)
-        entries = self.roster.of(account.identity)
+        entries = self.roster.of(*account.place)
         if isinstance(answer, Unavailable):
             if account.failures >= FAILED_POLLS and rhythm.trouble is not answer.reason:
                 rhythm.trouble = answer.reason
@@ -187,6 +194,7 @@ class Poller:
         self._compare(rhythm, entries, answer)
         await self._newcomers(account, rhythm, entries, answer)
         await self._entombed(account, rhythm)
+        await self._left_behind(account, rhythm)
         await self.orphans.look(account, answer)
 
     def _all(self, entries: Collection[Entry], trigger: str) -> None:
@@ -199,9 +207,10 @@ class Poller:
         for entry in entries:
             if entry.endpoint_id is None:
                 continue
-            line = poll.lines.get(entry.endpoint_id)
-            state = _MISSING if line is None else line.state
-            if entry.synced and state == (_MISSING if entry.missing else entry.state):
+            state = _state(entry, poll.lines.get(entry.endpoint_id))
+            gone = state in (_MISSING, _BARE)
+            as_told = gone if entry.missing else state == (entry.state or "")
+            if entry.synced and as_told:
                 continue
             former, times = rhythm.doubts.get(entry.key, (state, 0))
             times = times + 1 if former == state else 1
@@ -221,8 +230,10 @@ class Poller:
         """
         listed = frozenset(poll.lines)
         recorded = self.roster.recorded()
-        oldest = min((entry.created_at for entry in entries), default=float("-inf")) - _EARLIER
-        if any(self._concerns(copy.key, account) for copy in self.keys.buried()):
+        leaving = self.roster.leaving(account.identity) if account.api is Api.V1 else []
+        expecting = (entry.created_at for entry in (*entries, *leaving))
+        oldest = min(expecting, default=float("-inf")) - _EARLIER
+        if any(account.place in copy.places for copy in self.keys.buried()):
             oldest = float("-inf")
         unread = {i: when for i, when in rhythm.unread.items() if i in listed}
         unknown = [
@@ -247,21 +258,20 @@ class Poller:
             entry = self.roster.owner(owner)
             if entry is None:
                 continue
-            strangers = {f.id for f in account.marked(owner) if f.id not in recorded}
+            late = () if account.api is entry.api else entry.open_v1
+            strangers = {
+                f.id for f in account.marked(owner) if f.id not in recorded and f.nonce not in late
+            }
             if not strangers <= rhythm.told:
                 rhythm.told |= strangers
                 self.enqueue(entry.key, "extra")
-
-    @staticmethod
-    def _concerns(key: HeldKey | None, account: Account) -> bool:
-        return key is not None and key.identity == account.identity
 
     async def _entombed(self, account: Account, rhythm: _Rhythm) -> None:
         """Delete what came to life after its resource had gone (create-once rule 13)."""
         now = self.clocks.wall()
         for copy in self.keys.buried():
             grave = copy.tombstone
-            if grave is None or not self._concerns(copy.key, account):
+            if grave is None or account.place not in copy.places:
                 continue
             if grave.expires <= now or grave.cluster != account.cluster:
                 continue
@@ -270,25 +280,47 @@ class Poller:
             for found in account.marked(grave.owner):
                 # What a resource has taken over since is nobody's late effect any more.
                 if found.nonce in grave.nonces and found.id not in self.roster.recorded():
-                    await self._bury(account, rhythm, found, copy.uid)
+                    whose = f"after its resource (uid {copy.uid}) had gone"
+                    await self._bury(account, rhythm, found, whose)
 
-    async def _bury(self, account: Account, rhythm: _Rhythm, found: Found, uid: str) -> None:
+    async def _left_behind(self, account: Account, rhythm: _Rhythm) -> None:
+        """Delete what came to life in v1 after its resource had moved on to v2."""
+        if account.api is not Api.V1:
+            return
+        for entry in self.roster.leaving(account.identity):
+            whose = f"after its resource {entry.key} had moved on to API v2"
+            for found in account.marked(owner_tag(entry.uid)):
+                if found.nonce in entry.open_v1 and found.id not in self.roster.recorded():
+                    await self._bury(account, rhythm, found, whose)
+
+    async def _bury(self, account: Account, rhythm: _Rhythm, found: Found, whose: str) -> None:
         outcome = await account.driver.delete(found.id)
         again = found.id in rhythm.told
         rhythm.told.add(found.id)
         if isinstance(outcome, Done | Absent):
             log.log(
                 logging.DEBUG if again else logging.WARNING,
-                "Deleted %s, which a create request made after its resource (uid %s) had gone",
+                "Deleted %s, which a create request made %s",
                 found.id,
-                uid,
+                whose,
             )
         else:
             log.log(
                 logging.DEBUG if again else logging.ERROR,
-                "%s belongs to a resource that is gone (uid %s) and could not be deleted; it is"
-                " tried again: %s",
+                "%s, which a create request made %s, could not be deleted; it is tried again: %s",
                 found.id,
-                uid,
+                whose,
                 outcome.message,
             )
+
+
+def _state(entry: Entry, line: Summary | None) -> str:
+    """How a resource's endpoint is by a LIST, in the word that its status would have."""
+    if line is None:
+        return _MISSING
+    if line.whole is None:
+        return line.state
+    deployment = line.whole.deployment(entry.deployment_id)
+    if deployment is None and entry.deployment_id is not None:
+        return _BARE
+    return line.whole.through(deployment).state

@@ -140,7 +140,7 @@ class Reconciler:
             case = await self.observer.observe(resource, self._memory(resource), anew=anew)
             anew = False
             self._remember(resource, case.memory)
-            self.roster.put(Entry.of(resource, case.credential))
+            self.roster.put(Entry.of(resource, case.credential, case.observed.api))
             decision = decide(case)
             if problem is not None:
                 decision = _misread(case, decision, problem, fate_unknown=fate_unknown)
@@ -251,7 +251,7 @@ class Reconciler:
             case FindDefinition():
                 return body, await effects.definition()
             case Reserve():
-                return body, await effects.reserve(resource, step)
+                return body, await effects.reserve(resource, step, case.observed.api)
             case Finish():
                 await effects.finish(resource, step)
                 return await effects.kube.get_endpoint(resource.namespace, resource.name), None
@@ -280,7 +280,7 @@ class Reconciler:
 
     async def _write(self, body: Body, case: Case, decision: Decision) -> Body:
         """Write the status, if it says anything new."""
-        account = self.effects.accounts.get(case.credential)
+        account = self.effects.accounts.get(case.credential, case.observed.api)
         status = report(
             case,
             decision,
@@ -312,7 +312,7 @@ class Reconciler:
 
         A record must not wait for it least of all: it is worth only seconds (create-once rule 4).
         """
-        account = self.effects.accounts.get(case.credential)
+        account = self.effects.accounts.get(case.credential, case.observed.api)
         if account is None:
             return None
         known = account.known_price(case.desired.spec.hardware)
@@ -330,12 +330,12 @@ class Reconciler:
         after = await self._write(body, case, decision)
         self._follow(resource, case.memory, after)
         now = readable(after).resource
-        self.roster.put(Entry.of(now, case.credential))
+        self.roster.put(Entry.of(now, case.credential, case.observed.api))
         self._measure(now, case, decision)
         pauses = [decision.step.after] if isinstance(decision.step, Wait) else []
         if case.observed.keys.trouble is not None or decision.situation.reason in GRACED:
             pauses.append(self.key_pause)
-        account = self.effects.accounts.get(case.credential)
+        account = self.effects.accounts.get(case.credential, case.observed.api)
         if account is not None and now.status.endpoint_id and now.status.price is None:
             pauses.append(account.price_expected(case.desired.spec.hardware))
         return min((pause for pause in pauses if pause is not None), default=None)
@@ -349,7 +349,11 @@ class Reconciler:
             with contextlib.suppress(InvalidOperation):  # whatever a status may hold
                 cost = Decimal(price.per_replica_hour) * replicas
         self.metrics.resource(
-            resource.namespace, resource.name, decision.situation.reason.value, cost
+            resource.namespace,
+            resource.name,
+            decision.situation.reason.value,
+            cost,
+            case.observed.api.value,
         )
 
     def _tell_all(self, body: Body, told: Iterable[stories.Story]) -> None:

@@ -8,6 +8,7 @@ key copies that outlived their resource.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
-from together_operator.controller.keys import KeyRing
+from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import Conflict, Forbidden, KubeError, Rejected
 from together_operator.controller.leadership import Mandate
@@ -23,6 +24,8 @@ from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.roster import Entry, Roster
+from together_operator.drivers.driver import Driver
+from together_operator.resource.spec import Api
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +64,31 @@ class Resync:
         async for body in self.kube.list_endpoints(self.namespaces):
             resource = readable(body).resource
             held = self.keys.held(resource.uid)
-            entry = Entry.of(resource, held.identity if held else None)
+            identity = held.identity if held else None
+            self.accounts.recall(resource, identity)
+            entry = Entry.of(resource, identity, self.accounts.generation(resource, identity))
             self.roster.put(entry)
             if entry.deleting:
                 # kopf watches nothing of a kind whose definition is being removed (it is no longer
                 # to be patched, says discovery), and that waits for just these to go.
                 self.enqueue(entry.key, "resume")
+
+    def open_accounts(self, driver: Callable[[HeldKey, Api], Driver]) -> None:
+        """Have every account that a key copy opens, and in which there is or may be something.
+
+        Args:
+            driver: Makes the driver of a key in a generation.
+        """
+        living = {entry.uid: entry for entry in self.roster}
+        for copy in self.keys:
+            if copy.key is None:
+                continue
+            entry = living.get(copy.uid)
+            own = entry.places if entry is not None else ()
+            for place in {*own, *copy.places}:
+                if place.identity == copy.key.identity:
+                    make = functools.partial(driver, copy.key, place.api)
+                    self.accounts.add(*place, make)
 
     async def run(self) -> None:
         """Compare now and then, for ever."""
@@ -123,6 +145,6 @@ class Resync:
         return not self.namespaces or namespace in self.namespaces
 
     def _forget_keys(self) -> None:
-        buried = {copy.key.identity for copy in self.keys.buried() if copy.key is not None}
-        self.accounts.keep({*self.roster.credentials(), *buried})
+        buried = {place for copy in self.keys.buried() for place in copy.places}
+        self.accounts.keep({*self.roster.places(), *buried})
         self.keys.forget_readings()

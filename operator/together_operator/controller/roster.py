@@ -6,14 +6,20 @@ them: whose endpoint an id is, which resources a poll concerns, and which are in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+from together_operator.controller.account import Place
 from together_operator.controller.queue import Key
 from together_operator.core.marker import Marker, owner_tag
 from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.spec import Api
+from together_operator.resource.status import Role, Status
+
+N = TypeVar("N", bound=Hashable)
 
 _DEPARTED_KEPT = 4096
 """Of how many resources it is remembered that they are gone."""
@@ -32,6 +38,7 @@ class Entry:
         display_name: The name under which it last saw that endpoint.
         state: Together's word for it, as last reported.
         credential: The identity of the key in use.
+        api: The generation that carries its endpoint, or would.
         moving: Whether its endpoint is changing, so that it is worth looking at it often.
         synced: Whether it is reported that Together answers.
         missing: Whether it is reported that its endpoint no longer exists.
@@ -39,6 +46,9 @@ class Entry:
         deleting: Whether it is being deleted.
         removing: Surplus endpoints that it has yet to delete.
         wanted: The endpoint that it asks to take over, and has not.
+        deployment_id: What runs for it behind that endpoint, in the second generation.
+        open_v1: Nonces of attempts in the first generation that may yet take effect, though its
+            endpoint is in the second.
     """
 
     key: Key
@@ -49,6 +59,7 @@ class Entry:
     display_name: str
     state: str | None
     credential: str | None
+    api: Api
     moving: bool
     synced: bool
     missing: bool
@@ -56,14 +67,19 @@ class Entry:
     deleting: bool
     removing: tuple[str, ...] = ()
     wanted: str | None = None
+    deployment_id: str | None = None
+    open_v1: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, resource: TogetherEndpoint, credential: str | None) -> Entry:
+    def of(
+        cls, resource: TogetherEndpoint, credential: str | None, api: Api | None = None
+    ) -> Entry:
         """Take from a resource what others have to know.
 
         Args:
             resource: The resource as it is now.
             credential: The identity of the key in use, if it is known.
+            api: The generation that carries its endpoint, or would; `None` for what is on record.
         """
         status = resource.status
         operation = status.operation
@@ -74,6 +90,7 @@ class Entry:
         ready = conditions.get(ConditionType.READY)
         if credential is None and operation is not None:
             credential = operation.credential
+        recorded = Api.V2 if ours and status.api == Api.V2 else Api.V1
         return cls(
             key=Key(resource.namespace, resource.name),
             uid=resource.uid,
@@ -83,6 +100,7 @@ class Entry:
             display_name=status.display_name or "",
             state=status.state,
             credential=credential,
+            api=api or recorded,
             moving=ours
             and status.endpoint_id is not None
             and (reconciling is None or reconciling.status == "True"),
@@ -92,7 +110,21 @@ class Entry:
             deleting=resource.deleting,
             removing=operation.removing if operation is not None and ours else (),
             wanted=_wanted(resource) if not ours or status.endpoint_id is None else None,
+            deployment_id=_current(status) if ours else None,
+            open_v1=operation.open if operation is not None and recorded is Api.V2 else (),
         )
+
+    @property
+    def place(self) -> Place | None:
+        """Where its endpoint is looked for, if there is a key."""
+        return None if self.credential is None else Place(self.credential, self.api)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Everywhere at Together where it has something, or may."""
+        if self.place is None:
+            return ()
+        return (self.place, Place(self.place.identity, Api.V1)) if self.open_v1 else (self.place,)
 
 
 class Roster:
@@ -102,7 +134,8 @@ class Roster:
         self._by_key: dict[Key, Entry] = {}
         self._by_owner: dict[str, Key] = {}
         self._by_endpoint: dict[str, set[Key]] = {}
-        self._by_credential: dict[str, set[Key]] = {}
+        self._by_place: dict[Place, set[Key]] = {}
+        self._leaving: dict[str, set[Key]] = {}
         self._by_wish: dict[str, set[Key]] = {}
         self._reserved: dict[str, Key] = {}
         self._departed: dict[str, None] = {}
@@ -129,8 +162,10 @@ class Roster:
             self._unmarked.add(entry.key)
         if entry.moving:
             self._moving.add(entry.key)
-        if entry.credential is not None:
-            self._by_credential.setdefault(entry.credential, set()).add(entry.key)
+        if entry.place is not None:
+            self._by_place.setdefault(entry.place, set()).add(entry.key)
+            if entry.open_v1:
+                self._leaving.setdefault(entry.place.identity, set()).add(entry.key)
         if entry.endpoint_id is not None:
             self._by_endpoint.setdefault(entry.endpoint_id, set()).add(entry.key)
             self._reserved.pop(entry.endpoint_id, None)
@@ -149,8 +184,10 @@ class Roster:
         self._removing.discard(key)
         if entry.wanted is not None:
             _discard(self._by_wish, entry.wanted, key)
-        if entry.credential is not None:
-            _discard(self._by_credential, entry.credential, key)
+        if entry.place is not None:
+            _discard(self._by_place, entry.place, key)
+            if entry.open_v1:
+                _discard(self._leaving, entry.place.identity, key)
         tag = owner_tag(entry.uid)
         if self._by_owner.get(tag) == key:
             del self._by_owner[tag]
@@ -237,29 +274,40 @@ class Roster:
         """
         return [entry for entry in self.holders(endpoint_id) if entry.uid != resource.uid]
 
-    def markers_lost(self, credentials: Collection[str | None]) -> bool:
-        """Whether display names came back without their mark with any of these keys."""
-        return any(self._by_key[key].credential in credentials for key in self._unmarked)
+    def markers_lost(self, credentials: Collection[str | None], api: Api) -> bool:
+        """Whether names came back without their mark with any of these keys.
 
-    def of(self, credential: str) -> list[Entry]:
-        """The resources that use a key."""
-        return [self._by_key[key] for key in self._by_credential.get(credential, ())]
+        Args:
+            credentials: The keys.
+            api: The generation; each has names of its own.
+        """
+        unmarked = (self._by_key[key] for key in self._unmarked)
+        return any(entry.api is api and entry.credential in credentials for entry in unmarked)
 
-    def uses(self, credential: str) -> bool:
-        """Whether any resource uses a key."""
-        return credential in self._by_credential
+    def of(self, credential: str, api: Api) -> list[Entry]:
+        """The resources whose endpoints a key shows in a generation."""
+        return [self._by_key[key] for key in self._by_place.get(Place(credential, api), ())]
 
-    def in_motion(self, credential: str) -> bool:
-        """Whether a change is under way for any resource that uses a key."""
-        return not self._moving.isdisjoint(self._by_credential.get(credential, ()))
+    def leaving(self, credential: str) -> list[Entry]:
+        """The resources of a key in v2 for which something may yet come to life in v1."""
+        return [self._by_key[key] for key in self._leaving.get(credential, ())]
+
+    def uses(self, credential: str, api: Api) -> bool:
+        """Whether any resource has something at a key's account in a generation, or may."""
+        place = Place(credential, api)
+        return place in self._by_place or (api is Api.V1 and credential in self._leaving)
+
+    def in_motion(self, credential: str, api: Api) -> bool:
+        """Whether a change is under way for any resource of a key in a generation."""
+        return not self._moving.isdisjoint(self._by_place.get(Place(credential, api), ()))
 
     def recorded(self) -> Collection[str]:
         """The endpoints that any resource has on record."""
         return self._by_endpoint.keys()
 
-    def credentials(self) -> Collection[str]:
-        """The identities of the keys in use."""
-        return self._by_credential.keys()
+    def places(self) -> Collection[Place]:
+        """The keys in use, and the generations in which they are."""
+        return {*self._by_place, *(Place(identity, Api.V1) for identity in self._leaving)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +331,15 @@ class _Taken(Collection[str]):
         return sum(1 for _ in self)
 
 
-def _discard(index: dict[str, set[Key]], name: str, key: Key) -> None:
+def _discard(index: dict[N, set[Key]], name: N, key: Key) -> None:
     keys = index[name]
     keys.discard(key)
     if not keys:
         del index[name]
+
+
+def _current(status: Status) -> str | None:
+    return next((d.id for d in status.deployments if d.role == Role.CURRENT), None)
 
 
 def _wanted(resource: TogetherEndpoint) -> str | None:
