@@ -28,7 +28,7 @@ def test_an_explanation_is_whole_sentences(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_the_fields_it_names_exist(reason: Reason) -> None:
     text = REASONS[reason].meaning + REASONS[reason].next_step
-    for path in re.findall(r"`spec\.([A-Za-z.]+)", text):
+    for path in re.findall(r"`spec\.([A-Za-z0-9.]+)", text):
         schema = SPEC
         for name in path.split("."):
             assert name in schema["properties"], path

@@ -77,6 +77,7 @@ ROWS: dict[Reason, Row] = {
     Reason.INVALID_MODEL: _A_PERSON,
     Reason.INVALID_HARDWARE: _A_PERSON,
     Reason.INVALID_ZONE: _A_PERSON,
+    Reason.CONFIG_REQUIRED: _A_PERSON,
     Reason.INVALID_REQUEST: _A_PERSON,
     Reason.NOT_ALLOWED: _A_PERSON,
     Reason.UNSUPPORTED: _A_PERSON,

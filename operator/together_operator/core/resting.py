@@ -24,6 +24,7 @@ DEFINITE = frozenset(
         Reason.INVALID_MODEL,
         Reason.INVALID_HARDWARE,
         Reason.INVALID_ZONE,
+        Reason.CONFIG_REQUIRED,
         Reason.INVALID_REQUEST,
         Reason.UNSUPPORTED,
         Reason.NAME_TAKEN,

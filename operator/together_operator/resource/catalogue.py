@@ -123,6 +123,11 @@ REASONS: Final[dict[Reason, Explanation]] = {
         "Together does not know the availability zone.",
         "Set `spec.availabilityZone` to one that the message lists, or remove it.",
     ),
+    Reason.CONFIG_REQUIRED: Explanation(
+        "API v2 can run the model on this hardware in several ways, for instance with different"
+        " quantizations, and does not choose. Nothing was bought.",
+        "Set `spec.v2.configID` to one of the configs that the message lists.",
+    ),
     Reason.INVALID_REQUEST: Explanation(
         "Together refuses the request for another definite reason, or the stored resource is not"
         " valid for this version of the operator.",

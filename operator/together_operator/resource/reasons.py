@@ -46,6 +46,7 @@ class Reason(StrEnum):
     INVALID_MODEL = "InvalidModel"
     INVALID_HARDWARE = "InvalidHardware"
     INVALID_ZONE = "InvalidZone"
+    CONFIG_REQUIRED = "ConfigRequired"
     INVALID_REQUEST = "InvalidRequest"
     NOT_ALLOWED = "NotAllowed"
     UNSUPPORTED = "Unsupported"
