@@ -129,12 +129,9 @@ class FakeTogether:
         """Return a client of this Together that waits for nothing long."""
         return V1Client(self.wire("http://together.test/v1"), Credential(KEY))
 
-    def client_v2(
-        self, base_url: str = "http://together.test/v1", inference: str | None = None
-    ) -> V2Client:
-        """Return a client of its API v2, with another host for inference if one is given."""
-        other = None if inference is None else self.wire(inference)
-        return V2Client(self.wire(base_url), Credential(KEY), other)
+    def client_v2(self, base_url: str = "http://together.test/v1") -> V2Client:
+        """Return a client of its API v2."""
+        return V2Client(self.wire(base_url), Credential(KEY))
 
     def wire(self, base_url: str, may_change: Fence | None = None) -> Wire:
         """Return connections to this Together by any base URL."""

@@ -56,14 +56,27 @@ async def test_v2_is_a_sibling_of_the_base_url(base_url: str, root: str) -> None
     ]
 
 
-async def test_inference_may_have_another_host() -> None:
+@pytest.mark.parametrize(
+    ("base_url", "inference"),
+    [
+        ("https://api.together.ai/v1", "https://api-inference.together.ai/v1"),
+        ("https://api.together.ai/v1/", "https://api-inference.together.ai/v1"),
+        ("https://api.together.xyz/v1", "https://api.together.xyz/v1"),
+        ("https://proxy.test/together/v1", "https://proxy.test/together/v1"),
+        ("http://127.0.0.1:8900/v1", "http://127.0.0.1:8900/v1"),
+    ],
+)
+async def test_only_the_public_api_has_another_host_for_inference(
+    base_url: str, inference: str
+) -> None:
     fake = together(ok({}))
-    client = fake.client_v2(inference="http://inference.test/v1")
-    assert client.inference_base_url == "http://inference.test/v1"
+    client = fake.client_v2(base_url)
+    assert client.inference_base_url == inference
     await client.probe("team/mixtral")
     await client.get_endpoint("p", "ep_1")
-    assert [request.url.host for request in fake.requests] == ["inference.test", "together.test"]
-    assert fake.client_v2().inference_base_url == "http://together.test/v1"
+    probe, management = (str(request.url) for request in fake.requests)
+    assert probe == f"{inference}/chat/completions"
+    assert management == f"{base_url.rstrip('/').removesuffix('/v1')}/v2/projects/p/endpoints/ep_1"
 
 
 async def post(client: V2Client, what: str) -> object:

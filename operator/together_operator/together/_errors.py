@@ -32,6 +32,7 @@ NOT_SERVING_CODES: Final = frozenset(
         "dedicated_endpoint_not_running",
         "model_not_available",
         "endpoint_not_ready",
+        "routing_error",
         NOT_CONFIGURED_CODE,
     }
 )
@@ -122,8 +123,14 @@ def parse_problem(text: str, redact: Redact) -> Problem | None:
         return None
     elif isinstance(body.get("details"), list):
         # Together's own command line shows these, as they say more.
-        told = [one["detail"] for one in body["details"] if _has_detail(one)]
-        body = {**body, "message": told[-1] if told else body["message"]}
+        told = [one["detail"] for one in body["details"] if _has(one, "detail")]
+        # The code beside them is gRPC's number; Together's own word, if any, is the reason.
+        reasons = [one["reason"] for one in body["details"] if _has(one, "reason")]
+        body = {
+            **body,
+            "message": told[-1] if told else body["message"],
+            "code": reasons[-1] if reasons else body.get("code"),
+        }
     message, code, kind, field = (
         _word(body.get(key), redact) for key in ("message", "code", "type", "param")
     )
@@ -131,10 +138,8 @@ def parse_problem(text: str, redact: Redact) -> Problem | None:
     return None if words is None else Problem(words, code, kind, field)
 
 
-def _has_detail(entry: object) -> bool:
-    return (
-        isinstance(entry, dict) and isinstance(entry.get("detail"), str) and entry["detail"] != ""
-    )
+def _has(entry: object, key: str) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get(key), str) and entry[key] != ""
 
 
 def describe(status: int, text: str, redact: Redact) -> str:
@@ -223,7 +228,7 @@ def classify(status: int, problem: Problem) -> Kind:
     words = f"{problem.code or ''} {problem.type or ''} {problem.message}".lower()
     if V1_CLOSED_CODE in words:
         return Kind.V1_CLOSED
-    if problem.code in NOT_SERVING_CODES:
+    if {problem.code, problem.type} & NOT_SERVING_CODES:
         return Kind.NOT_SERVING
     if status >= 500:
         return Kind.SERVER

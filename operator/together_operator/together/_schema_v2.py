@@ -108,6 +108,7 @@ class RoutedEndpoint(AnswerV2):
         id: For management calls.
         name: What inference takes as `model`: `<project slug>/<name>`.
         project_id: Whose it is.
+        endpoint_type: Such as `ENDPOINT_TYPE_DEDICATED`.
         visibility: Who can discover it.
         etag: The version that a write may name.
         traffic_split: Who answers.
@@ -119,6 +120,7 @@ class RoutedEndpoint(AnswerV2):
     id: str = Field(min_length=1)
     name: str = Field(min_length=1)
     project_id: Text = ""
+    endpoint_type: Text = ""
     visibility: Text = ""
     etag: Text = ""
     traffic_split: Annotated[tuple[SplitEntry, ...], Some] = ()

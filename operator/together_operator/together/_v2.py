@@ -53,18 +53,17 @@ class V2Client:
     """Together's API v2 for one credential.
 
     Args:
-        wire: The connections for management, shared by all clients.
+        wire: The connections, shared by all clients.
         credential: Whose key the calls carry.
-        inference: The connections for inference, where that has another host.
 
     Attributes:
+        inference_base_url: Where the endpoints answer.
         catalogue: What can be deployed, and whose key this is.
     """
 
-    def __init__(self, wire: Wire, credential: Credential, inference: Wire | None = None) -> None:
+    def __init__(self, wire: Wire, credential: Credential) -> None:
         self._account = Account(wire, credential)
-        self._inference = Account(inference or wire, credential)
-        self.inference_base_url: Final = (inference or wire).base_url
+        self.inference_base_url: Final = wire.inference_base_url
         self.catalogue: Final = V2Catalogue(wire, credential)
 
     # Endpoints.
@@ -288,7 +287,8 @@ class V2Client:
             "messages": [{"role": "user", "content": "ping"}],
             "max_tokens": 1,
         }
-        return await self._inference.ask(Call("POST", "/chat/completions", json=body), _nothing)
+        call = Call("POST", "/chat/completions", json=body, for_inference=True)
+        return await self._account.ask(call, _nothing)
 
 
 class _Feed(BaseModel):

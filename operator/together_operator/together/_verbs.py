@@ -149,7 +149,10 @@ class Account:
         value = self._value(seen, parse)
         if isinstance(value, Ok):
             return value
-        refused = self._refusal(seen, _REFUSALS)
+        # A lack of hardware is a decision about this change, not a rate of requests.
+        refused = self._refusal(seen, _REFUSALS | ({429} if call.method == "PATCH" else set()))
+        if refused is not None and refused.status == 429 and refused.kind is not Kind.NO_CAPACITY:
+            refused = None
         if refused is None:
             return Unavailable(
                 value or self._described(seen), status=seen.status, retry_after=seen.retry_after

@@ -23,6 +23,7 @@ from together_operator import __version__
 from together_operator.together._credential import Credential
 from together_operator.together._errors import bounded
 from together_operator.together._headers import read_date, read_retry_after
+from together_operator.together._hosts import inference_base_url
 from together_operator.together._retry import DEFAULT_BACKOFF, Backoff
 
 USER_AGENT: Final = f"together-operator/{__version__}"
@@ -87,6 +88,7 @@ class Call:
         json: The body.
         within: What stands for the other placeholders.
         at_root: Whether the route begins at the root that the generations of the API share.
+        for_inference: Whether it is inference for an endpoint of API v2.
     """
 
     method: str
@@ -96,6 +98,7 @@ class Call:
     json: dict[str, Any] | None = None
     within: Mapping[str, str] = field(default_factory=dict)
     at_root: bool = False
+    for_inference: bool = False
 
     @property
     def path(self) -> str:
@@ -191,7 +194,8 @@ class Wire:
     """The connections to one base URL, shared by all credentials.
 
     Proxies (`HTTPS_PROXY`, `NO_PROXY`) and certificate stores (`SSL_CERT_FILE`, `SSL_CERT_DIR`)
-    are taken from the environment. Redirects are never followed: the key goes to the base URL only.
+    are taken from the environment. Redirects are never followed: the key goes to the base URL and
+    to the inference host that belongs to it only.
 
     Args:
         base_url: Together's root with `/v1`; the routes of API v2 are its siblings.
@@ -219,6 +223,7 @@ class Wire:
     ) -> None:
         self.base_url: Final = _checked(base_url)
         self.root: Final = self.base_url.removesuffix("/v1")
+        self.inference_base_url: Final = inference_base_url(self.base_url)
         self.timeouts: Final = timeouts
         self.backoff: Final = backoff
         self.may_change: Final = may_change
@@ -292,7 +297,7 @@ class Wire:
         connect = self.timeouts.connect
         request = client.build_request(
             call.method,
-            (self.root if call.at_root else self.base_url) + call.path,
+            self._base(call) + call.path,
             params=call.params,
             json=call.json,
             headers={"Connection": "close"} if fresh else None,
@@ -310,6 +315,11 @@ class Wire:
             date=read_date(response.headers),
             retry_after=read_retry_after(response.headers),
         )
+
+    def _base(self, call: Call) -> str:
+        if call.for_inference:
+            return self.inference_base_url
+        return self.root if call.at_root else self.base_url
 
 
 async def _read(response: httpx.Response) -> bytes:
