@@ -93,7 +93,7 @@ def refuse(answer: results.Refused, busy: Reason = Reason.CREATING) -> Refused:
     )
     return Refused(
         reason=advice.reason,
-        message=f"{_words(answer)}. {advice.next_step}",
+        message=f"{words(answer)}. {advice.next_step}",
         retryable=advice.retryable,
         retry_after=answer.retry_after,
     )
@@ -110,23 +110,23 @@ def unavailable(answer: results.Refused | results.Absent | results.Unavailable) 
             advice = _ADVICE.get(answer.kind)
             if advice is not None and advice.reason in _ABOUT_THE_KEY:
                 return Unavailable(
-                    advice.reason, f"{_words(answer)}. {advice.next_step}", answer.retry_after
+                    advice.reason, f"{words(answer)}. {advice.next_step}", answer.retry_after
                 )
-            words = _words(answer)
+            told = words(answer)
         case results.Absent():
-            words = f"Together does not know the route: {answer.message}"
+            told = f"Together does not know the route: {answer.message}"
         case results.Unavailable(status=429):
             limited = _ADVICE[Kind.RATE_LIMITED]
-            words = f"Together limits the rate of requests: {answer.message}"
-            return Unavailable(limited.reason, f"{words}. {limited.next_step}", answer.retry_after)
+            told = f"Together limits the rate of requests: {answer.message}"
+            return Unavailable(limited.reason, f"{told}. {limited.next_step}", answer.retry_after)
         case results.Unavailable(status=None):
-            words = f"Together cannot be reached: {answer.message}"
+            told = f"Together cannot be reached: {answer.message}"
         case results.Unavailable():
-            words = f"Together cannot answer: {answer.message}"
+            told = f"Together cannot answer: {answer.message}"
     retry_after = None if isinstance(answer, results.Absent) else answer.retry_after
     return Unavailable(
         Reason.UNREACHABLE,
-        f"{words}. It is tried again by itself; if it lasts, check Together's status page, the"
+        f"{told}. It is tried again by itself; if it lasts, check Together's status page, the"
         " operator's --base-url and its proxy.",
         retry_after,
     )
@@ -144,14 +144,14 @@ def with_hardware(refused: Refused, model: str, offers: Sequence[Offer]) -> Refu
         offers: What Together says that it can use.
     """
     if not offers:
-        return _with(
+        return with_items(
             refused,
             f"Together has no hardware for dedicated endpoints of {model}: correct spec.model.",
         )
     ranked = sorted(
         offers, key=lambda offer: (offer.availability == "unavailable", offer.cents_per_hour)
     )
-    return _with(refused, f"{model} can use: ", map(_offer, ranked))
+    return with_items(refused, f"{model} can use: ", map(_offer, ranked))
 
 
 def with_zones(refused: Refused, zones: Iterable[str]) -> Refused:
@@ -161,11 +161,17 @@ def with_zones(refused: Refused, zones: Iterable[str]) -> Refused:
         refused: The refusal.
         zones: The zones.
     """
-    return _with(refused, "Zones that Together names: ", sorted(zones))
+    return with_items(refused, "Zones that Together names: ", sorted(zones))
 
 
-def _with(refused: Refused, lead: str, items: Iterable[str] = ()) -> Refused:
-    """Add a sentence with as many items as fit."""
+def with_items(refused: Refused, lead: str, items: Iterable[str] = ()) -> Refused:
+    """Add a sentence with as many items as fit.
+
+    Args:
+        refused: The refusal.
+        lead: How the sentence begins.
+        items: What it lists.
+    """
     text = f"{refused.message} {lead}"
     listed = list(items)
     for number, item in enumerate(listed):
@@ -182,7 +188,12 @@ def _offer(offer: Offer) -> str:
     return f"{offer.hardware} ({price}{', ' + offer.availability if offer.availability else ''})"
 
 
-def _words(answer: results.Refused) -> str:
+def words(answer: results.Refused) -> str:
+    """What Together answered, on one line.
+
+    Args:
+        answer: The refusal.
+    """
     about = f", field {answer.field}" if answer.field else ""
     code = f", code {answer.code}" if answer.code and answer.code != answer.message else ""
     return f"Together refused (HTTP {answer.status}{code}{about}): {answer.message.rstrip('. ')}"

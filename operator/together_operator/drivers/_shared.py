@@ -61,6 +61,14 @@ class SharedReads(Generic[K, V]):
         # One caller that is cancelled must not take the answer from the others.
         return await asyncio.shield(task)
 
+    def forget(self, key: K) -> None:
+        """Have the next caller read again.
+
+        Args:
+            key: What is asked.
+        """
+        self._kept.pop(key, None)
+
     async def _fetch(self, key: K) -> V:
         begun = self._clock()
         value = await self._read(key)

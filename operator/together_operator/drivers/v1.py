@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from together_operator.drivers._advice import refuse, unavailable, with_hardware, with_zones
+from together_operator.drivers._probing import probed
 from together_operator.drivers._shared import SharedReads
 from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.reasons import Reason
@@ -52,7 +53,6 @@ _PHASES: Final = {
     "ERROR": Phase.FAILED,
     "FAILED": Phase.FAILED,
 }
-_ANSWERED: Final = frozenset({400, 422})
 
 
 def phase_of(state: str) -> Phase:
@@ -256,28 +256,10 @@ class V1Driver:
     async def probe(self, name: str) -> Done | Refused | Unavailable:
         """Send one minimal inference request; `Done` means that the model answered.
 
-        A model that does not chat says so in an error of its own, and that is an answer as well.
-
         Args:
             name: The endpoint's inference name.
         """
-        answer = await self._client.probe(name)
-        match answer:
-            case results.Ok():
-                return Done()
-            case results.NotSent():
-                return unavailable(results.Unavailable(answer.message))
-            case results.Ambiguous():
-                return _not_yet(name, answer.message)
-            case results.Refused(status=429):
-                return unavailable(
-                    results.Unavailable(answer.message, 429, retry_after=answer.retry_after)
-                )
-            case results.Refused(status=401 | 402 | 403):
-                return unavailable(answer)
-            case results.Refused():
-                answered = answer.status in _ANSWERED and answer.kind is not Kind.NOT_SERVING
-                return Done() if answered else _not_yet(name, answer.message)
+        return probed(name, await self._client.probe(name))
 
     async def offers(self, model: str | None = None) -> tuple[Offer, ...] | Unavailable:
         """Read hardware and prices, limited to what the model can use if one is named.
@@ -343,15 +325,6 @@ def _changed(
             return unavailable(answer)
         case results.NotSent():
             return NotSent(answer.message)
-
-
-def _not_yet(name: str, message: str) -> Refused:
-    return Refused(
-        Reason.PROBING,
-        f"{name} is started but does not answer inference yet: {message.rstrip('. ')}. It is asked"
-        " again by itself.",
-        retryable=True,
-    )
 
 
 def _bounds(bounds: Bounds) -> ReplicaBounds:

@@ -44,7 +44,11 @@ RELEASE: Final = f"{GROUP}/release"
 KEY_COPY_LABEL: Final = f"{GROUP}/key-copy"
 """Label of the Secrets in the operator's namespace that hold the key of a living endpoint."""
 
-MARKER_PATTERN: Final = r"(^|\s)tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
+MARK_PATTERN: Final = r"tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
+"""The shape of the ownership marker itself, which ends a name: of an endpoint in API v1, of a
+deployment in v2."""
+
+MARKER_PATTERN: Final = rf"(^|\s){MARK_PATTERN}"
 """What no display name of a person may contain: the shape of the ownership marker that the
 operator appends, ` tep-<cluster>-<uid hash>-<nonce>`. A name with one would look like somebody's
 endpoint."""
