@@ -39,31 +39,30 @@ def deploy(case: Case, endpoint: Endpoint) -> Decision | None:
         The step, or `None` if there is one, and it is there.
     """
     operation = _operation(case)
-    if case.current is not None:
-        return _vanished(case, endpoint, case.current)
     if operation.deploying is not None:
         made = _of_name(endpoint, operation.deploying)
         return _known(case, made) if made is not None else _post(case, endpoint)
+    if case.current is not None:
+        return _vanished(case, endpoint, case.current)
     known = {entry.id for entry in case.record.deployments}
     found = [d for d in endpoint.deployments or () if ours(case, d) and d.id not in known]
     if found:
         first = max(found, key=lambda d: (endpoint.weight(d.id), -d.created_at))
         return _known(case, first, halted=False)
-    return _draft(case)
+    return draft(case)
 
 
-def renew(case: Case, endpoint: Endpoint) -> Decision:
-    """Have another deployment made in the place of one that cannot run any more.
+def renew(case: Case, why: str) -> Decision:
+    """Have another deployment made in the place of one that does not run and shall not.
 
     Args:
-        case: The resource, for which a start is asked.
-        endpoint: Its endpoint, whose deployment has failed for good.
+        case: The resource.
+        why: What is the matter with the current one.
     """
-    assert case.current is not None  # noqa: S101
-    failed = case.current
-    former = failed.model_copy(update={"role": Role.FORMER.value})
-    others = tuple(d for d in case.record.deployments if d.id != failed.id)
-    return _draft(case, (*others, former), f"{failed.id} of {endpoint.id} has failed for good")
+    current = case.current
+    assert current is not None  # noqa: S101
+    former = current.model_copy(update={"role": Role.FORMER.value})
+    return draft(case, (*_without(case, current), former), why)
 
 
 def own_ids(case: Case, endpoint: Endpoint) -> frozenset[str]:
@@ -98,22 +97,31 @@ def _of_name(endpoint: Endpoint, name: str) -> Deployment | None:
 
 def _known(case: Case, made: Deployment, *, halted: bool = True) -> Decision:
     """Put a deployment on record by its id."""
-    entry = DeploymentStatus(id=made.id, name=made.name, role=Role.CURRENT.value)
+    role = Role.CURRENT if case.current is None else Role.NEXT
+    # What is to take another's place says nothing of whether the endpoint is to run.
+    halted = halted and role is Role.CURRENT
+    entry = DeploymentStatus(id=made.id, name=made.name, role=role.value)
     operation = _operation(case).model_copy(update={"deploying": None, "refusal": None})
     status = case.record.model_copy(
         update={"deployments": (entry, *case.record.deployments), "operation": operation}
     )
     return case.step(
-        Record(status, halted=halted),
-        Reason.CREATING if case.present_reason is Reason.CREATING else Reason.STARTING,
-        f"Together made the deployment {made.id}",
+        Record(status, halted=halted), _word(case), f"Together made the deployment {made.id}"
     )
+
+
+def _word(case: Case) -> Reason:
+    """The one word while a deployment is being made."""
+    if case.current is not None:
+        return Reason.REPLACING
+    new = case.present_reason in (Reason.CREATING, Reason.CLAIMING)
+    return Reason.CREATING if new else Reason.STARTING
 
 
 # -- a new one -------------------------------------------------------------------------------------
 
 
-def _draft(
+def draft(
     case: Case, others: tuple[DeploymentStatus, ...] | None = None, why: str = ""
 ) -> Decision:
     """Everything that has to be true before a deployment is ordered, and then its name on record.
@@ -145,7 +153,7 @@ def _draft(
     update: dict[str, object] = {"operation": operation}
     if others is not None:
         update["deployments"] = others
-    return case.step(Record(case.record.model_copy(update=update)), Reason.CREATING, told)
+    return case.step(Record(case.record.model_copy(update=update)), _word(case), told)
 
 
 def _standing(case: Case) -> Decision | None:
@@ -228,10 +236,19 @@ def _post(case: Case, endpoint: Endpoint) -> Decision:
             return case.as_before(due - case.now)
     mark = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
     order = case.desired.order(mark, started=False, name=case.endpoint_name)
-    return case.step(Deploy(keys.user, endpoint.id, name, order), Reason.CREATING, told)
+    return case.step(Deploy(keys.user, endpoint.id, name, order), _word(case), told)
 
 
 # -- one that is not there any more ----------------------------------------------------------------
+
+
+def role_subject(entry: DeploymentStatus) -> str:
+    """The name under which it is remembered since when a deployment has had its role.
+
+    Args:
+        entry: The deployment on record.
+    """
+    return f"{entry.role}@{entry.id}"
 
 
 def absent_subject(deployment_id: str) -> str:
@@ -258,9 +275,9 @@ def _vanished(case: Case, endpoint: Endpoint, current: DeploymentStatus) -> Deci
     halted = case.observed.former_phase in _HALTED or case.applied.state == State.STOPPED
     halted = halted and case.desired.started and not case.restart_asked
     if spec.on_missing is OnMissing.RECREATE and not halted:
-        return _draft(case, _without(case, current), gone.rstrip("."))
+        return draft(case, _without(case, current), gone.rstrip("."))
     if case.restart_asked and case.desired.started:
-        return _draft(case, _without(case, current), gone.rstrip("."))
+        return draft(case, _without(case, current), gone.rstrip("."))
     return case.wait(
         Reason.REMOTE_MISSING,
         f"{gone} To have a new one, set spec.onMissing to Recreate, or the annotation"

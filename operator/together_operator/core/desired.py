@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from together_operator.core.marker import NAME_LIMIT, Marker, digest
+from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.remote import Bounds, Change, Order
 from together_operator.resource.spec import DeletionPolicy, Spec, SpeculativeDecoding, State
 
@@ -77,6 +78,16 @@ class Desired:
         suffix = digest(f"{cluster}/{self.namespace}/{self.name}", 5)
         # A dot may be in a resource's name and not in an endpoint's.
         return f"{self.name.replace('.', '-')[: NAME_LIMIT - 6].rstrip('-')}-{suffix}"
+
+    @property
+    def immutable(self) -> str:
+        """Five letters that stand for what a deployment cannot change."""
+        spec = self.spec
+        config = spec.v2.config_id if spec.v2 is not None else None
+        # Either generation's spelling names the same hardware.
+        hardware = v1_hardware(spec.hardware)
+        zone, speculative = spec.availability_zone or "", spec.speculative_decoding.value
+        return digest("|".join((spec.model, hardware, config or "", zone, speculative)), 5)
 
     def policy(self, *, adopted: bool) -> DeletionPolicy:
         """What becomes of the endpoint when the resource goes.

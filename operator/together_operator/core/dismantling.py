@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
-from together_operator.core.deploying import own_ids
+from together_operator.core.deploying import own_ids, role_subject
 from together_operator.core.routing import without
 from together_operator.core.steps import Decision, Record, Route, Stop, Undeploy
 from together_operator.core.writes import subject_of
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Deployment, Endpoint, Phase
-from together_operator.resource.status import Role
+from together_operator.resource.status import DeploymentStatus, Role
 
 _ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 
@@ -100,11 +100,29 @@ def discard(case: Case, endpoint: Endpoint) -> Decision | None:
         left = tuple(d for d in case.record.deployments if d.id not in gone)
         status = case.record.model_copy(update={"deployments": left})
         return case.step(Record(status), Reason.UPDATING, f"{', '.join(sorted(gone))} is gone")
-    stale = frozenset(d.id for d in former) | _doubles(case, endpoint)
+    drained = (d for d in former if case.now >= _drained(case, d))
+    stale = frozenset(d.id for d in drained) | _doubles(case, endpoint)
     if not stale or case.desired.spec.suspend:
         return None
     decision = dismantle(case, endpoint, stale, Reason.UPDATING)
     return None if decision is None or hasattr(decision.step, "after") else decision
+
+
+def drain(case: Case) -> float | None:
+    """Seconds until a former deployment may be stopped, if there is one that still has to wait.
+
+    Args:
+        case: The resource.
+    """
+    former = (d for d in case.record.deployments if d.role == Role.FORMER)
+    left = [_drained(case, d) - case.now for d in former]
+    return max(min(left), case.timing.scan_gap) if left else None
+
+
+def _drained(case: Case, former: DeploymentStatus) -> float:
+    """When no router sends anything to it any more, and what it was sent has been answered."""
+    since = case.memory.since(role_subject(former))
+    return (case.now if since is None else since) + case.timing.lag
 
 
 def _doubles(case: Case, endpoint: Endpoint) -> frozenset[str]:

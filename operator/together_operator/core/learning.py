@@ -153,6 +153,9 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             assert isinstance(outcome, Endpoint | Absent)  # noqa: S101
             vetting = Vetting(credential, endpoint_id, outcome, now)
             return replace(_answered(memory, credential), vetting=vetting)
+        case Probe(deployment_id=str(tried)):
+            answered = isinstance(outcome, Done)
+            return replace(memory, tried=tried if answered else None, probed_at=now)
         case Probe():
             answered = isinstance(outcome, Done)
             return replace(memory, answered=answered, probed_at=now)
@@ -314,7 +317,8 @@ def _written(
         return memory  # it was not this process's to make just now, which says nothing of Together
     verb, subject = subject_of(case, step)
     final = isinstance(outcome, Refused) and not outcome.retryable
-    if isinstance(step, Start) and (final or isinstance(outcome, Done)):
+    of_next = isinstance(step, Start) and step.deployment_id != case.deployment_id
+    if isinstance(step, Start) and not of_next and (final or isinstance(outcome, Done)):
         memory = replace(memory, restarted_for=case.desired.restart_requested_at)
     if isinstance(step, Delete) and isinstance(outcome, Absent):
         memory = _read(memory, case, step.endpoint_id, outcome, now)

@@ -222,6 +222,7 @@ class Memory:
         seen: The newest whole picture of the recorded endpoint.
         answered: Whether the model answered in this run of it.
         probed_at: When it was last asked.
+        tried: The deployment that answered by its own name, before it had traffic.
         troubles: Requests that had no answer, the latest of each key.
         rejections: Writes that were not carried out, the latest of each verb and subject.
         writes: Writes that were accepted, the latest of each verb and subject.
@@ -253,6 +254,7 @@ class Memory:
     seen: Seen | None = None
     answered: bool = False
     probed_at: float | None = None
+    tried: str | None = None
     troubles: tuple[Trouble, ...] = field(default=())
     rejections: tuple[Rejection, ...] = field(default=())
     writes: tuple[Sent, ...] = field(default=())

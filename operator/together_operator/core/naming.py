@@ -9,14 +9,12 @@ that one is ours only if our record is older than it.
 from __future__ import annotations
 
 from together_operator.core.case import Case
-from together_operator.core.marker import Marker, digest
+from together_operator.core.marker import Marker
 from together_operator.core.scan import Found
 from together_operator.core.steps import Decision
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Deployment, Endpoint
 from together_operator.resource.times import parse_time
-
-_LETTERS = 5
 
 
 def deployment_name(case: Case) -> str:
@@ -25,17 +23,8 @@ def deployment_name(case: Case) -> str:
     Args:
         case: The resource.
     """
-    spec = case.desired.spec
-    config = spec.v2.config_id if spec.v2 is not None else None
-    immutable = (
-        spec.model,
-        spec.hardware,
-        config or "",
-        spec.availability_zone or "",
-        spec.speculative_decoding.value,
-    )
     mark = Marker.of(case.observed.cluster, case.desired.uid, case.observed.nonce)
-    return f"{digest('|'.join(immutable), _LETTERS)}-{mark}"
+    return f"{case.desired.immutable}-{mark}"
 
 
 def mark_of(deployment: Deployment) -> Marker | None:

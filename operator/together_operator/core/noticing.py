@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from together_operator.core.adopting import wanted
 from together_operator.core.case import Case
-from together_operator.core.deploying import absent_subject
+from together_operator.core.deploying import absent_subject, role_subject
 from together_operator.core.memory import Absence, Memory, Seen
 from together_operator.core.writes import acknowledge, with_another_key
 from together_operator.resource.remote import Endpoint, Phase
 from together_operator.resource.spec import State
-from together_operator.resource.status import Applied
+from together_operator.resource.status import Applied, Role
 
 
 def notice(case: Case) -> Memory:
@@ -46,6 +46,7 @@ def notice(case: Case) -> Memory:
     subjects = ([unresolved] if unresolved else []) + list(case.open)
     if case.operation is not None and case.operation.deploying is not None:
         subjects.append(case.operation.deploying)
+    subjects += [role_subject(d) for d in case.record.deployments if d.role != Role.CURRENT]
     memory = replace(
         memory,
         first_sight=tuple((subject, known.get(subject, case.now)) for subject in subjects),

@@ -134,7 +134,9 @@ def _restart_refused(case: Case, endpoint: Endpoint) -> Decision | None:
     wish = case.desired.restart_requested_at
     if wish is None or (case.restart_asked and case.memory.restarted_for != wish):
         return None
-    rejection = case.memory.rejection("start", start_subject(case, endpoint.id))
+    rejection = case.memory.rejection(
+        "start", start_subject(case, case.deployment_id or endpoint.id)
+    )
     if rejection is None:
         return standing_refusal(case)
     what = rejection.what

@@ -74,10 +74,17 @@ class Vet:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Ask the model for one token."""
+    """Ask the model for one token.
+
+    Attributes:
+        credential: The identity of the key to use.
+        name: What inference takes as `model`.
+        deployment_id: The deployment that is tried by its own name, before it has traffic.
+    """
 
     credential: str
     name: str
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

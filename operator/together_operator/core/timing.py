@@ -25,6 +25,7 @@ class Timing:
         drift: How often name and bounds are read again.
         probe: Pause between probes of an endpoint that does not answer yet.
         repeat: Pause before a remote write whose effect is not seen is sent again.
+        replacement: How long a deployment may take to be ready that is to take another's place.
         queue: How long an endpoint may be pending before that is called a lack of capacity.
         retry: First and longest pause after a refusal that may pass by itself.
     """
@@ -38,6 +39,7 @@ class Timing:
     drift: float = 3600.0
     probe: float = 10.0
     repeat: float = 60.0
+    replacement: float = 3600.0
     queue: float = 120.0
     retry: tuple[float, float] = (5.0, 600.0)
 
@@ -65,6 +67,7 @@ class Timing:
             drift=drift,
             probe=base.probe / scale,
             repeat=base.repeat / scale,
+            replacement=base.replacement / scale,
             queue=base.queue / scale,
             retry=(base.retry[0] / scale, base.retry[1] / scale),
         )

@@ -13,7 +13,7 @@ from together_operator.core.adopting import fresh, unmarked, yielded
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.deploying import deploy, renew
-from together_operator.core.dismantling import discard
+from together_operator.core.dismantling import discard, drain
 from together_operator.core.looking import absence, details
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
@@ -33,10 +33,12 @@ from together_operator.core.steps import (
     Update,
     Wait,
 )
+from together_operator.core.swapping import swap
 from together_operator.core.writes import subject_of
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
 from together_operator.resource.spec import State
+from together_operator.resource.status import Role
 
 
 def upkeep(case: Case, endpoint_id: str) -> Decision:
@@ -73,6 +75,9 @@ def _until_drift(case: Case, decision: Decision) -> Decision:
     if not isinstance(step, Wait):
         return decision
     due = case.memory.details_at + case.timing.drift
+    draining = drain(case)
+    if draining is not None:
+        due = min(due, case.now + draining)
     marked = case.memory.marked_at
     if marked is not None and case.memory.details_at < marked + case.timing.settle:
         due = min(due, marked + case.timing.settle)
@@ -116,14 +121,17 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     elsewhere = yielded(case, endpoint)
     if elsewhere is not None:
         return elsewhere
-    if case.observed.deploys:
-        deploying = deploy(case, endpoint) or discard(case, endpoint)
-        if deploying is not None:
-            return deploying
     step = _next(case, endpoint)
+    if case.observed.deploys and not isinstance(step, Stop):
+        deployment = deploy(case, endpoint) or discard(case, endpoint) or swap(case, endpoint)
+        waits = deployment is not None and isinstance(deployment.step, Wait)
+        # While another deployment is coming up the present one is kept as it is to be.
+        if deployment is not None and not (waits and isinstance(step, Update)):
+            return deployment
     if isinstance(step, Start) and endpoint.phase is Phase.FAILED and case.current is not None:
         # There is no way back from it, so that a start means another one.
-        return renew(case, endpoint)
+        failed = f"{case.current.id} of {endpoint.id} has failed for good"
+        return renew(case, failed)
     if case.desired.spec.suspend:
         return _suspended(case, endpoint, step)
     # A ConfigMap that cannot be written must not keep an endpoint from being stopped.
@@ -131,13 +139,26 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     if due and not isinstance(step, Stop):
         return case.step(Publish(), Reason.UPDATING, "Writing the ConfigMap for applications")
     if step is None:
-        return rest(case, endpoint)
+        return _still_removing(case, rest(case, endpoint))
     if unmarked(case, endpoint):
         name = _difference(case, endpoint).display_name
         marking = Update(case.credential or "", endpoint.id, Change(display_name=name), drift=False)
         first = step if isinstance(step, Stop) else marking
         return fresh(case, endpoint.id) or _write(case, first)
     return _write(case, step)
+
+
+def _still_removing(case: Case, resting: Decision) -> Decision:
+    """What costs money beside the endpoint that serves is not at rest."""
+    former = [d.id for d in case.record.deployments if d.role == Role.FORMER]
+    if not former or resting.situation.reason not in (Reason.SERVING, Reason.STOPPED):
+        return resting
+    return case.wait(
+        Reason.REPLACING,
+        f"{resting.situation.message}. {', '.join(former)} is removed once no router can send it"
+        " anything, and is billed until then",
+        drain(case),
+    )
 
 
 def _next(case: Case, endpoint: Endpoint) -> Step | None:

@@ -73,7 +73,7 @@ def start_subject(case: Case, endpoint_id: str) -> str:
 
     Args:
         case: The resource.
-        endpoint_id: The endpoint.
+        endpoint_id: The endpoint, or the deployment.
     """
     return f"{endpoint_id}/{case.desired.generation}/{case.desired.restart_requested_at or ''}"
 
@@ -91,8 +91,8 @@ def subject_of(case: Case, step: Step) -> tuple[str, str]:
     match step:
         case Update(endpoint_id=endpoint_id, change=change):
             return "update", f"{endpoint_id}/{change}"
-        case Start(endpoint_id=endpoint_id):
-            return "start", start_subject(case, endpoint_id)
+        case Start(endpoint_id=endpoint_id, deployment_id=deployment_id):
+            return "start", start_subject(case, deployment_id or endpoint_id)
         case Stop(endpoint_id=endpoint_id, deployment_id=deployment_id):
             return "stop", deployment_id or endpoint_id
         case Delete(endpoint_id=endpoint_id):

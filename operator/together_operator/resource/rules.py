@@ -79,24 +79,31 @@ def _same(field: str) -> str:
     return f"(has({new}) == has({old}) && (!has({new}) || {new} == {old}))"
 
 
-def _fixed(field: str, to_change: str, locked: str = _BUILT) -> Rule:
+_SWAPS = (
+    "(self.spec.replacement == 'Swap' && has(oldSelf.status.api) && oldSelf.status.api == 'V2')"
+)
+"""Whether the resource is one that can be given another deployment."""
+
+
+def _fixed(field: str, to_change: str) -> Rule:
     return Rule(
-        rule=f"!{locked} || {_same(field)}",
+        rule=f"!{_BUILT} || {_same(field)} || {_SWAPS}",
         message=(
-            f"is fixed while an endpoint exists or an attempt to create one is open; {to_change}"
+            "is fixed while an endpoint exists or an attempt to create one is open; on API v2 set"
+            f" `spec.replacement` to 'Swap' to have it replaced without downtime, else {to_change}"
         ),
         field_path=f".spec.{field}",
         reason="FieldValueForbidden",
     )
 
 
-def _fixed_option(option: str, locked: str) -> Rule:
+def _fixed_option(option: str, free: str) -> Rule:
     def value(of: str) -> str:
         field = f"{of}.spec.v2.{option}"
         return f"(has({of}.spec.v2) && has({field}) ? {field} : '')"
 
     return Rule(
-        rule=f"!{locked} || {value('self')} == {value('oldSelf')}",
+        rule=f"{free} || {value('self')} == {value('oldSelf')}",
         message=(
             f"is fixed while an endpoint exists or an attempt to create one is open; {_REPLACE}"
         ),
@@ -120,8 +127,8 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _fixed("hardware", _REPLACE),
         _fixed("availabilityZone", _REPLACE),
         _fixed("speculativeDecoding", _REPLACE),
-        _fixed_option("endpointName", _ATTEMPTED),
-        _fixed_option("configID", _BUILT),
+        _fixed_option("endpointName", f"!{_ATTEMPTED}"),
+        _fixed_option("configID", f"!{_BUILT} || {_SWAPS}"),
         Rule(
             rule=f"!({_ATTEMPTED} || {_ADOPTED}) || {_same('adopt')} || {_GIVEN_UP}",
             message=(

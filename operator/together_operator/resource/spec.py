@@ -59,6 +59,13 @@ class DeletionPolicy(StrEnum):
     RETAIN = "Retain"
 
 
+class Replacement(StrEnum):
+    """Whether what cannot be changed in place may be replaced."""
+
+    NEVER = "Never"
+    SWAP = "Swap"
+
+
 class OnMissing(StrEnum):
     """What becomes of the resource when its endpoint has gone from Together."""
 
@@ -210,6 +217,12 @@ class Spec(Part):
     `Report` (default) says so and waits for a person, `Recreate` orders another one, once it is
     certain that the former is gone. One that was not running is only reported, since another one
     would run."""
+
+    replacement: Replacement = Replacement.NEVER
+    """What happens to a change of model, hardware, zone, config or speculative decoding while the
+    endpoint exists: `Never` (default) refuses it, `Swap` (API v2 only) builds a second deployment
+    beside the first, tries it, moves the traffic and removes the first. Both are billed
+    meanwhile. If the second does not come up, it is removed and the first goes on serving."""
 
     suspend: bool = False
     """Whether to only observe: while true the operator reports differences and changes nothing at

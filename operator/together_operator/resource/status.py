@@ -99,6 +99,7 @@ class Role(StrEnum):
     """What a deployment is to the resource."""
 
     CURRENT = "Current"
+    NEXT = "Next"
     FORMER = "Former"
 
 
@@ -111,8 +112,9 @@ class DeploymentStatus(Fact):
     name: Identifier
     """Its name at Together, with the operator's marker."""
 
-    role: Annotated[str, Field(max_length=16, json_schema_extra={"enum": ["Current", "Former"]})]
-    """`Current` for the one that is to serve, `Former` for one that is being removed."""
+    role: Annotated[str, Field(max_length=16, json_schema_extra={"enum": [*Role]})]
+    """`Current` for the one that is to serve, `Next` for one that is to take its place, `Former`
+    for one that is being removed."""
 
     state: Word | None = None
     """State in Together's own word, for example `DEPLOYMENT_STATE_READY`; an open set."""

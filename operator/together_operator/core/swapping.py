@@ -1,0 +1,208 @@
+"""Swap: a change of what cannot be changed in place, without a request that fails.
+
+A second deployment is built beside the first, tried by its own name, and given the traffic in one
+write. Until then the first one is not touched, so that to give up at any moment costs nobody
+anything; after it the first one goes on running until no router can send it anything.
+"""
+
+from __future__ import annotations
+
+from together_operator.core.case import Case
+from together_operator.core.deploying import draft, own_ids, renew, role_subject
+from together_operator.core.marker import Marker
+from together_operator.core.objecting import objection
+from together_operator.core.steps import Decision, Probe, Record, Route, Start
+from together_operator.core.writes import subject_of
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Deployment, Endpoint, Phase, Refused, Weight
+from together_operator.resource.spec import Replacement
+from together_operator.resource.status import DeploymentStatus, Refusal, Role
+
+
+def swap(case: Case, endpoint: Endpoint) -> Decision | None:
+    """One step towards another deployment in the place of the current one.
+
+    Args:
+        case: The resource, with a current deployment that is there.
+        endpoint: Its endpoint.
+
+    Returns:
+        The step or the wait; `None` if the current one is what the resource asks for.
+    """
+    current, following = case.current, _following(case)
+    if current is None:
+        return None
+    wanted = case.desired.immutable
+    if following is not None:
+        return _go_on(case, endpoint, current, following, wanted)
+    if _made_of(current) in (wanted, None):
+        return None
+    if case.desired.spec.replacement is not Replacement.SWAP:
+        return None
+    failed = _failed_before(case)
+    if failed is not None:
+        return failed
+    why = f"{current.id} is not what the resource asks for any more"
+    if not case.desired.started:
+        return renew(case, why)  # nothing serves, so that nothing has to be kept going
+    return draft(case, why=why)
+
+
+def _following(case: Case) -> DeploymentStatus | None:
+    return next((d for d in case.record.deployments if d.role == Role.NEXT), None)
+
+
+def _made_of(entry: DeploymentStatus) -> str | None:
+    """The letters for what is immutable, in the name of a deployment that was made for us."""
+    letters, dash, mark = entry.name.partition("-")
+    return letters if dash and Marker.parse(f" {mark}") is not None else None
+
+
+def _failed_before(case: Case) -> Decision | None:
+    """A replacement that did not come up is tried again when the resource or a person says so."""
+    refusal = case.operation.refusal if case.operation is not None else None
+    if refusal is None or refusal.generation != case.desired.generation or case.asked_again:
+        return None
+    if refusal.reason != Reason.REPLACEMENT_FAILED:
+        return None
+    return case.wait(Reason.REPLACEMENT_FAILED, refusal.message)
+
+
+def _go_on(
+    case: Case,
+    endpoint: Endpoint,
+    current: DeploymentStatus,
+    following: DeploymentStatus,
+    wanted: str,
+) -> Decision | None:
+    seen = endpoint.deployment(following.id)
+    if endpoint.weight(following.id) > 0 and endpoint.weight(current.id) <= 0:
+        return _turn(case, current, following)
+    if _made_of(following) != wanted or not case.desired.started:
+        return _give_up(case, following, "The resource does not ask for it any more")
+    if seen is None or seen.phase is Phase.FAILED:
+        why = seen.message.strip().rstrip(".") if seen is not None else "it is not there any more"
+        return _give_up(case, following, f"{following.id} has failed: {why or 'no cause is given'}")
+    if case.desired.spec.suspend:
+        return case.wait(
+            Reason.SUSPENDED,
+            f"Suspended; waiting with: replacing {current.id} by {following.id}. Set spec.suspend"
+            " to false to go on",
+        )
+    since = case.memory.since(role_subject(following))
+    due = (case.now if since is None else since) + case.timing.replacement
+    if case.now >= due and case.memory.tried != following.id:
+        return _give_up(
+            case, following, f"{following.id} was not ready within an hour ({seen.state})"
+        )
+    return (
+        _run(case, endpoint, following, seen)
+        or _try(case, endpoint, following, seen, due)
+        or _write(case, _cut_over(case, endpoint, current, following), "Moving the traffic")
+    )
+
+
+def _turn(case: Case, current: DeploymentStatus, following: DeploymentStatus) -> Decision:
+    """The traffic has moved: the roles follow."""
+    now = following.model_copy(update={"role": Role.CURRENT.value})
+    former = current.model_copy(update={"role": Role.FORMER.value})
+    others = tuple(d for d in case.record.deployments if d.id not in (current.id, following.id))
+    status = case.record.model_copy(update={"deployments": (now, former, *others)})
+    return case.step(
+        Record(status), Reason.REPLACING, f"{following.id} has taken the place of {current.id}"
+    )
+
+
+def _give_up(case: Case, following: DeploymentStatus, why: str) -> Decision:
+    """Let the current one go on as if nothing had been tried."""
+    former = following.model_copy(update={"role": Role.FORMER.value})
+    deployments = tuple(former if d.id == following.id else d for d in case.record.deployments)
+    update: dict[str, object] = {"deployments": deployments}
+    message = (
+        f"{why}, so it is removed and the former deployment goes on serving. Correct the spec, or"
+        " take the change back"
+    )
+    wanted = case.desired.immutable == _made_of(following) and case.desired.started
+    reason = Reason.REPLACEMENT_FAILED if wanted else Reason.REPLACING
+    if wanted and case.operation is not None:
+        refusal = Refusal(reason=reason.value, message=message, generation=case.desired.generation)
+        update["operation"] = case.operation.model_copy(update={"refusal": refusal})
+    return case.step(Record(case.record.model_copy(update=update)), reason, message)
+
+
+def _run(
+    case: Case, endpoint: Endpoint, following: DeploymentStatus, seen: Deployment
+) -> Decision | None:
+    """Have it run, within what the operator's limits allow and with the person's own key."""
+    if seen.phase not in (Phase.STOPPED, Phase.STOPPING) and seen.bounds.max > 0:
+        return None
+    keys = case.observed.keys
+    if keys.user is None or keys.user != keys.held:
+        trouble = case.key_trouble
+        if trouble is None:
+            return case.as_before(case.timing.lag)
+        return case.wait(trouble.reason, trouble.message, cause=trouble.reason)
+    objected = objection(case)
+    if objected is not None:
+        return objected
+    mark = Marker.of(case.observed.cluster, case.desired.uid, "")
+    order = case.desired.order(mark, started=True, name=case.endpoint_name)
+    return _write(
+        case, Start(keys.user, endpoint.id, order, following.id), f"Starting {following.id}"
+    )
+
+
+def _try(
+    case: Case, endpoint: Endpoint, following: DeploymentStatus, seen: Deployment, due: float
+) -> Decision | None:
+    """Wait until it is ready, and ask it by its own name."""
+    told = "both are billed meanwhile"
+    ready = seen.ready_replicas is None or seen.ready_replicas >= case.desired.bounds.min
+    if seen.phase is not Phase.STARTED or not ready:
+        words = f": {seen.message.strip().rstrip('.')}" if seen.message.strip() else ""
+        return case.wait(
+            Reason.REPLACING,
+            f"Together is starting {following.id}, which is to take the place of the one that"
+            f" serves; {told}{words}",
+            max(due - case.now, 0.0),
+        )
+    if case.memory.tried == following.id:
+        return None
+    at = case.memory.probed_at
+    again = case.now if at is None else at + case.timing.probe
+    message = f"{following.id} has started; trying it before it gets any traffic; {told}"
+    if case.now < again:
+        return case.wait(Reason.REPLACING, message, again - case.now)
+    name = f"{endpoint.name}/{seen.name}"
+    return case.step(Probe(case.credential or "", name, following.id), Reason.REPLACING, message)
+
+
+def _cut_over(
+    case: Case, endpoint: Endpoint, current: DeploymentStatus, following: DeploymentStatus
+) -> Route:
+    """One write that moves all of our traffic, and keeps what others have put beside it."""
+    own = own_ids(case, endpoint) | {current.id, following.id}
+    strangers = tuple(w for w in endpoint.traffic if w.deployment_id not in own)
+    most = max((w.weight for w in strangers), default=0.0)
+    weight = endpoint.weight(current.id) or most or 100.0
+    return Route(
+        case.credential or "",
+        endpoint.id,
+        (Weight(following.id, weight), *strangers),
+        endpoint.version,
+    )
+
+
+def _write(case: Case, step: Start | Route, message: str) -> Decision:
+    verb, subject = subject_of(case, step)
+    rejection = case.memory.rejection(verb, subject)
+    if rejection is not None and isinstance(rejection.what, Refused):
+        due = rejection.at + case.backoff(rejection.count, rejection.what.retry_after)
+        if case.now < due:
+            told = f"{message} was not carried out: {rejection.what.message}"
+            return case.wait(Reason.REPLACING, told, due - case.now)
+    sent = case.memory.sent(verb, subject)
+    if sent is not None and case.now < sent.at + case.timing.repeat:
+        told = f"{message}; Together accepted it and does not show it yet"
+        return case.wait(Reason.REPLACING, told, sent.at + case.timing.repeat - case.now)
+    return case.step(step, Reason.REPLACING, message)
