@@ -100,6 +100,7 @@ def test_defaults() -> None:
         ".spec.api": "Auto",
         ".spec.apiKeySecretRef.key": "api-key",
         ".spec.onMissing": "Report",
+        ".spec.replacement": "Never",
         ".spec.suspend": False,
         ".status": {"observedGeneration": -1},
     }

@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from together_operator.resource.names import CLAIM, RELEASE, RESTART_REQUESTED_AT, RESTORED_COPY
+from together_operator.resource.names import (
+    CLAIM,
+    RECONCILE_REQUESTED_AT,
+    RELEASE,
+    RESTART_REQUESTED_AT,
+    RESTORED_COPY,
+)
 from together_operator.resource.reasons import Reason
 
 
@@ -49,6 +55,11 @@ REASONS: Final[dict[Reason, Explanation]] = {
     ),
     Reason.STOPPING: Explanation("The endpoint is being stopped, as asked.", _NOTHING),
     Reason.RENAMING: Explanation("The display name is being changed.", _NOTHING),
+    Reason.REPLACING: Explanation(
+        "Another deployment is coming up in the place of the current one, which serves meanwhile;"
+        " both are billed. Or the former one is being removed.",
+        _NOTHING,
+    ),
     Reason.UPDATING: Explanation("Another setting of the endpoint is being changed.", _NOTHING),
     Reason.PROBING: Explanation(
         "Together says that the endpoint is started; the operator waits for a first answer from"
@@ -193,6 +204,13 @@ REASONS: Final[dict[Reason, Explanation]] = {
         "Together reports that the endpoint failed, without telling why.",
         f"Set the annotation `{RESTART_REQUESTED_AT}` to a new value to try a start, or delete"
         " this resource and apply it again; ask Together's support with `status.endpointID`.",
+    ),
+    Reason.REPLACEMENT_FAILED: Explanation(
+        "The deployment that was to take the place of the current one did not come up, and was"
+        " removed. The current one goes on serving, as `Available` says.",
+        "Correct `spec.model`, `spec.hardware` or what else was changed, or take the change back;"
+        f" to try the same once more, set the annotation `{RECONCILE_REQUESTED_AT}` to a new"
+        " value.",
     ),
     Reason.CONNECTION_CONFLICT: Explanation(
         "A ConfigMap of the name in `spec.connection` exists and belongs to somebody else. It is"
