@@ -285,8 +285,9 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
         # Of another version of the operator; its answer in this version's words is worth a try.
         return attempt(case, *again)
     reason = Reason(refusal.reason)
-    if reason is Reason.V1_CLOSED and _may_move(case):
-        return _move(case, operation)
+    if reason is Reason.V1_CLOSED and case.desired.spec.api is Api.AUTO:
+        # Where nothing is open in v1 any more, the next look is at v2 already.
+        return attempt(case, *again) if case.observed.deploys else _move(case, operation)
     if reason is Reason.NAME_TAKEN:
         return _name_taken(case, operation, refusal)
     if reason not in PASSING:
@@ -302,11 +303,6 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     if case.now >= due:
         return attempt(case, *again)
     return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))
-
-
-def _may_move(case: Case) -> bool:
-    """Whether a refusal of the first generation leads to the second."""
-    return case.desired.spec.api is Api.AUTO and not case.observed.deploys
 
 
 def _move(case: Case, operation: Operation) -> Decision:
