@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, cast
 
+from tests.controller.fake_deployer import FakeDeployer
 from tests.controller.fake_driver import FakeDriver
 from tests.controller.fake_kube import FakeKube
 from tests.controller.virtual import steady, wall
@@ -81,20 +82,26 @@ class Stage:
     """
 
     def __init__(
-        self, *, guards: Guards | None = None, workers: int = 4, mandate: Mandate | None = None
+        self,
+        *,
+        guards: Guards | None = None,
+        workers: int = 4,
+        mandate: Mandate | None = None,
+        first: Api = Api.V1,
     ) -> None:
         self.mandate = mandate or Unelected()
         self.kube = FakeKube()
         self.kube.give_key("key-one")
         self.drivers: dict[str, FakeDriver] = {"key-one": FakeDriver()}
-        self.deployers: dict[str, FakeDriver] = {}
+        self.deployers: dict[str, FakeDeployer] = {"key-one": FakeDeployer()}
         self.told = Told()
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
         self.timing = Timing()
         self.clocks = Clocks(steady, wall)
         kube = self.kube.kube
-        self.accounts = Accounts("cluster", steady, 60.0)
+        self.accounts = Accounts("cluster", steady, 60.0, first)
+        self.metrics.v1_closed(self.accounts.closed_keys)
         self.roster = Roster()
         self.queue = Queue(clock=steady, jitter=lambda: 0.0)
         self.keys = KeyRing(kube, "cluster", "system", steady, lambda: None, frozenset(), 60.0)
@@ -179,8 +186,8 @@ class Stage:
         )
 
     def _driver(self, key: HeldKey, api: Api) -> Driver:
-        drivers = {Api.V1: self.drivers, Api.V2: self.deployers}[api]
-        return drivers[key.secret.get_secret_value()]
+        text = key.secret.get_secret_value()
+        return self.deployers[text] if api is Api.V2 else self.drivers[text]
 
     def _enqueue(self, key: Key, trigger: str) -> None:
         self.enqueued.append((key, trigger))
@@ -190,6 +197,11 @@ class Stage:
     def together(self) -> FakeDriver:
         """Together, as the first key sees it."""
         return self.drivers["key-one"]
+
+    @property
+    def together_v2(self) -> FakeDeployer:
+        """Its second generation, likewise."""
+        return self.deployers["key-one"]
 
     @property
     def ready(self) -> str:
