@@ -272,6 +272,37 @@ def test_that_ones_own_deployment_has_gone_is_noticed() -> None:
     virtually(scene())
 
 
+def test_that_it_has_lost_its_traffic_is_noticed() -> None:
+    async def scene() -> None:
+        stage = await in_v2()
+        await asyncio.sleep(600)
+        whole = stage.together_v2.endpoints["ep_1"]
+        stage.together_v2.endpoints["ep_1"] = replace(whole, traffic=(), version="by hand")
+        await polled(stage)
+        assert stage.enqueued == [(ML, "poll")]
+        await stage.reconcile(ML, "poll")
+        assert [w.weight for w in stage.together_v2.endpoints["ep_1"].traffic] == [100]
+        stage.enqueued.clear()
+        await polled(stage)
+        assert stage.enqueued == []
+
+    virtually(scene())
+
+
+def test_the_number_of_replicas_that_serve_is_followed() -> None:
+    async def scene() -> None:
+        stage = await in_v2(autoscaling={"minReplicas": 1, "maxReplicas": 3})
+        whole = stage.together_v2.endpoints["ep_1"]
+        more = tuple(replace(d, ready_replicas=3) for d in whole.deployments or ())
+        stage.together_v2.endpoints["ep_1"] = replace(whole, deployments=more)
+        await polled(stage)
+        assert stage.enqueued == [(ML, "poll")]
+        await stage.reconcile(ML, "poll")
+        assert stage.kube.status(ML)["readyReplicas"] == 3
+
+    virtually(scene())
+
+
 def test_what_a_person_puts_beside_it_wakes_nobody() -> None:
     async def scene() -> None:
         stage = await in_v2()

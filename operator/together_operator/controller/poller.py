@@ -20,14 +20,21 @@ from together_operator.controller.clocks import Clocks
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
-from together_operator.controller.roster import Entry, Roster
+from together_operator.controller.roster import Entry, Roster, Told
 from together_operator.core.case import FAILED_POLLS
 from together_operator.core.marker import owner_tag
 from together_operator.core.observed import Poll
 from together_operator.core.scan import Found
 from together_operator.metrics import Metrics
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Done, Summary, Unavailable
+from together_operator.resource.remote import (
+    Absent,
+    Deployment,
+    Done,
+    Endpoint,
+    Summary,
+    Unavailable,
+)
 from together_operator.resource.spec import Api
 
 log = logging.getLogger(__name__)
@@ -41,8 +48,6 @@ _AT_ONCE = 32
 """Keys that are polled at the same time."""
 _MISSING = "(not listed)"
 """Stands for the state of an endpoint that is not listed."""
-_BARE = "(not deployed)"
-"""Stands for the state of one without the deployment that is to run in it."""
 _EARLIER = 3600.0
 """Seconds by which an endpoint may seem older than the resource that it was made for."""
 
@@ -69,7 +74,7 @@ class _Rhythm:
     told: set[str] = field(default_factory=set)
     unread: dict[str, tuple[int, int]] = field(default_factory=dict)
     trouble: Reason | None = None
-    doubts: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    doubts: dict[Key, tuple[str | None, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -203,18 +208,16 @@ class Poller:
 
     def _compare(self, rhythm: _Rhythm, entries: Collection[Entry], poll: Poll) -> None:
         """Have worked on what differs; what goes on differing is worked on ever more rarely."""
-        doubts: dict[Key, tuple[str, int]] = {}
+        doubts: dict[Key, tuple[str | None, int]] = {}
         for entry in entries:
             if entry.endpoint_id is None:
                 continue
-            state = _state(entry, poll.lines.get(entry.endpoint_id))
-            gone = state in (_MISSING, _BARE)
-            as_told = gone if entry.missing else state == (entry.state or "")
-            if entry.synced and as_told:
+            seen = _differs(entry, poll.lines.get(entry.endpoint_id))
+            if entry.synced and seen is None:
                 continue
-            former, times = rhythm.doubts.get(entry.key, (state, 0))
-            times = times + 1 if former == state else 1
-            doubts[entry.key] = (state, times)
+            former, times = rhythm.doubts.get(entry.key, (seen, 0))
+            times = times + 1 if former == seen else 1
+            doubts[entry.key] = (seen, times)
             if times & (times - 1) == 0 or times % _RARELY == 0:
                 self.enqueue(entry.key, "poll")
         rhythm.doubts = doubts
@@ -314,13 +317,32 @@ class Poller:
             )
 
 
-def _state(entry: Entry, line: Summary | None) -> str:
-    """How a resource's endpoint is by a LIST, in the word that its status would have."""
+def _differs(entry: Entry, line: Summary | None) -> str | None:
+    """How a resource's endpoint is by a LIST, if it is not as was reported.
+
+    Args:
+        entry: What was reported.
+        line: The endpoint's line, if it is listed.
+    """
     if line is None:
-        return _MISSING
-    if line.whole is None:
-        return line.state
-    deployment = line.whole.deployment(entry.deployment_id)
-    if deployment is None and entry.deployment_id is not None:
-        return _BARE
-    return line.whole.through(deployment).state
+        return None if entry.missing else _MISSING
+    if entry.missing:
+        bare = line.whole is not None and entry.deployments and not _held(line.whole, entry)[0]
+        return None if bare else line.state
+    if line.whole is None or not entry.deployments:
+        seen = line.state if line.whole is None else line.whole.through(None).state
+        return None if seen == (entry.state or "") else seen
+    held = _held(line.whole, entry)
+    return None if held == list(entry.deployments) else f"{held}"
+
+
+def _held(whole: Endpoint, entry: Entry) -> list[Told | None]:
+    """The deployments of a resource as a LIST shows them; `None` for one that it does not."""
+    return [_seen(whole, whole.deployment(told.id)) for told in entry.deployments]
+
+
+def _seen(whole: Endpoint, deployment: Deployment | None) -> Told | None:
+    if deployment is None:
+        return None
+    weight = f"{whole.weight(deployment.id):g}"
+    return Told(deployment.id, deployment.state, deployment.ready_replicas, weight)

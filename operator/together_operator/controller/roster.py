@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from together_operator.controller.account import Place
 from together_operator.controller.queue import Key
@@ -23,6 +23,22 @@ N = TypeVar("N", bound=Hashable)
 
 _DEPARTED_KEPT = 4096
 """Of how many resources it is remembered that they are gone."""
+
+
+class Told(NamedTuple):
+    """What is reported of a deployment, as far as a LIST shows it.
+
+    Attributes:
+        id: Together's id.
+        state: Together's word for it.
+        ready: Replicas that serve.
+        weight: Its part of the traffic.
+    """
+
+    id: str
+    state: str | None
+    ready: int | None
+    weight: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,8 @@ class Entry:
         deleting: Whether it is being deleted.
         removing: Surplus endpoints that it has yet to delete.
         wanted: The endpoint that it asks to take over, and has not.
-        deployment_id: What runs for it behind that endpoint, in the second generation.
+        deployments: What it has behind that endpoint in the second generation, as last reported;
+            the one that is to serve comes first.
         open_v1: Nonces of attempts in the first generation that may yet take effect, though its
             endpoint is in the second.
     """
@@ -67,7 +84,7 @@ class Entry:
     deleting: bool
     removing: tuple[str, ...] = ()
     wanted: str | None = None
-    deployment_id: str | None = None
+    deployments: tuple[Told, ...] = ()
     open_v1: tuple[str, ...] = ()
 
     @classmethod
@@ -110,7 +127,7 @@ class Entry:
             deleting=resource.deleting,
             removing=operation.removing if operation is not None and ours else (),
             wanted=_wanted(resource) if not ours or status.endpoint_id is None else None,
-            deployment_id=_current(status) if ours else None,
+            deployments=_told(status) if ours else (),
             open_v1=operation.open if operation is not None and recorded is Api.V2 else (),
         )
 
@@ -338,8 +355,9 @@ def _discard(index: dict[N, set[Key]], name: N, key: Key) -> None:
         del index[name]
 
 
-def _current(status: Status) -> str | None:
-    return next((d.id for d in status.deployments if d.role == Role.CURRENT), None)
+def _told(status: Status) -> tuple[Told, ...]:
+    first = sorted(status.deployments, key=lambda d: d.role != Role.CURRENT)
+    return tuple(Told(d.id, d.state, d.ready_replicas, d.weight) for d in first)
 
 
 def _wanted(resource: TogetherEndpoint) -> str | None:
