@@ -120,9 +120,7 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
 
 def _moved(case: Case) -> bool:
     """Whether Together's refusal of v1 is what leads to v2."""
-    operation = case.operation
-    refusal = operation.refusal if operation is not None else None
-    return case.record.api is None and refusal is not None and refusal.reason == Reason.V1_CLOSED
+    return case.record.api is None and not case.observed.deploys
 
 
 def _stopped(case: Case, step: Stop) -> Story:

@@ -59,6 +59,10 @@ def write_down(case: Case) -> Decision | None:
                 Reason.CREATING,
                 f"Together accepted the order as {endpoint.id}",
             )
+        case Refused(reason=Reason.V1_CLOSED) if _may_move(case) and not operation.open:
+            # Said at once, so that nobody is told of a dead end that is none.
+            refused = operation.model_copy(update={"phase": OperationPhase.REFUSED})
+            return _moved(case, refused)
         case Refused(reason=reason, message=message):
             # Of the generation that was refused: a correction made meanwhile is tried at once.
             refusal = Refusal(reason=reason, message=message, generation=answer.generation)
@@ -67,7 +71,7 @@ def write_down(case: Case) -> Decision | None:
             )
             return case.step(
                 Record(case.record.model_copy(update={"operation": refused})),
-                reason,
+                Reason.CREATING if reason is Reason.V1_CLOSED and _may_move(case) else reason,
                 message,
                 cause=cause(reason),
             )
@@ -305,6 +309,11 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
     return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))
 
 
+def _may_move(case: Case) -> bool:
+    """Whether a refusal of the first generation leads to the second."""
+    return case.desired.spec.api is Api.AUTO and not case.observed.deploys
+
+
 def _move(case: Case, operation: Operation) -> Decision:
     """Leave v1, which is closed, once nothing that was sent there can come true (rule 9)."""
     if operation.open:
@@ -313,6 +322,11 @@ def _move(case: Case, operation: Operation) -> Decision:
             return verdict
         if verdict.found:
             return claim(case, verdict)
+    return _moved(case, operation)
+
+
+def _moved(case: Case, operation: Operation) -> Decision:
+    """The choice is on record before anything is made in the second generation."""
     moved = operation.model_copy(update={"refusal": None, "attempts": 0})
     return case.step(
         Record(case.record.model_copy(update={"operation": moved, "api": Api.V2.value})),

@@ -24,9 +24,10 @@ class _Advice:
 _ADVICE: Final = {
     Kind.V1_CLOSED: _Advice(
         Reason.V1_CLOSED,
-        "Together has closed API v1 for creating and restarting endpoints on this account; no"
-        " setting of the endpoint changes that, and this version of the operator has no driver for"
-        " API v2 yet. Use the key of an account that still has v1.",
+        "Together has closed API v1 for creating and restarting endpoints on this account, and no"
+        " setting of the endpoint changes that. Where nothing exists yet, set spec.api to Auto or"
+        " V2; else create another TogetherEndpoint with spec.api V2, move the traffic to it, then"
+        " delete this one.",
     ),
     Kind.BLOCKED: _Advice(
         Reason.FORBIDDEN,
