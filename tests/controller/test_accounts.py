@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from tests.controller.fake_deployer import FakeDeployer
 from tests.controller.fake_driver import DOWN, FakeDriver
 from tests.controller.virtual import steady, virtually
 from together_operator.controller.account import Account, Place
@@ -411,5 +413,71 @@ def test_the_same_key_is_one_account() -> None:
             "key-a", Api.V1, FakeDriver
         )
         assert len(list(accounts)) == 1
+
+    virtually(scene())
+
+
+def test_the_generations_of_a_key_are_accounts_of_their_own() -> None:
+    async def scene() -> None:
+        accounts = Accounts("cluster", steady, PAUSE)
+        one = accounts.add("key-a", Api.V1, FakeDriver)
+        two = accounts.add("key-a", Api.V2, FakeDeployer)
+        assert one is not two
+        assert (one.place, two.place) == (Place("key-a", Api.V1), Place("key-a", Api.V2))
+        one.driver.put("e1")  # type: ignore[attr-defined]
+        await asyncio.gather(one.list(steady()), two.list(steady()))
+        assert accounts.may_see("key-a", Api.V1, two, "e1")
+        assert not accounts.may_see("key-a", Api.V2, one, "e1")
+        await asyncio.sleep(300)
+        accounts.keep({Place("key-a", Api.V2)})
+        assert list(accounts) == [two]
+
+    virtually(scene())
+
+
+def test_that_v1_is_closed_is_known_for_as_long_as_the_key_is_in_use() -> None:
+    async def scene() -> None:
+        accounts = Accounts("cluster", steady, PAUSE)
+        accounts.add("key-a", Api.V1, FakeDriver)
+        accounts.add("key-a", Api.V2, FakeDeployer)
+        accounts.close("key-a")
+        await asyncio.sleep(300)
+        accounts.keep({Place("key-a", Api.V2)})
+        assert accounts.closed("key-a")
+        assert not accounts.closed("key-b")
+        assert not accounts.closed(None)
+        accounts.keep(())
+        assert not accounts.closed("key-a")
+        assert accounts.closed_keys() == []
+
+    virtually(scene())
+
+
+def test_a_price_is_found_in_either_spelling_whichever_together_uses() -> None:
+    async def scene() -> None:
+        for spelled in ("2x_nvidia_h100_80gb_sxm", "2xnvidia-h100-80gb"):
+            driver = FakeDriver()
+            driver.prices = {spelled: Decimal(1080)}
+            one = account(driver)
+            for asked in ("2x_nvidia_h100_80gb_sxm", "2xnvidia-h100-80gb"):
+                assert await one.price(asked) == Decimal("10.8")
+
+    virtually(scene())
+
+
+def test_a_list_that_shows_everything_is_all_that_is_read() -> None:
+    async def scene() -> None:
+        driver = FakeDeployer()
+        driver.hold("ep_1", f"abcde-{Marker.of('cluster', 'uid-1', 'aaaa')}")
+        driver.hold("ep_2", "by-hand")
+        one = account(driver)
+        assert [each.id for each in (await scan(one)).ours] == ["ep_1"]
+        assert driver.read == []
+        # The mark is in the names of deployments, which come and go.
+        whole = driver.endpoints["ep_1"]
+        driver.endpoints["ep_1"] = replace(whole, deployments=())
+        driver.hold("ep_2", f"abcde-{Marker.of('cluster', 'uid-1', 'bbbb')}")
+        assert [each.id for each in (await scan(one, since=steady())).ours] == ["ep_2"]
+        assert [each.id for each in one.marked(owner_tag("uid-1"))] == ["ep_2"]
 
     virtually(scene())
