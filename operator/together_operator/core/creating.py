@@ -12,7 +12,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.claiming import claim, new_operation, nothing_made
 from together_operator.core.marker import Marker
-from together_operator.core.naming import named
+from together_operator.core.naming import deployment_name, named
 from together_operator.core.objecting import objection, unsupported
 from together_operator.core.replacing import not_replaced, returned, still_gone
 from together_operator.core.scan import Found
@@ -117,6 +117,8 @@ def _made(case: Case, operation: Operation, order: Order, endpoint: Endpoint) ->
             "phase": OperationPhase.DONE,
             "refusal": None,
             "markers_lost": None if marked else True,
+            # Nothing runs in it yet; what is to run goes on record along with it.
+            "deploying": deployment_name(case) if case.observed.deploys else None,
         }
     )
     speculative = {None: None, True: "Enabled", False: "Disabled"}[order.speculative_decoding]

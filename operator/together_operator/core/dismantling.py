@@ -10,7 +10,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.deploying import own_ids, role_subject
 from together_operator.core.routing import without
-from together_operator.core.steps import Decision, Record, Route, Stop, Undeploy
+from together_operator.core.steps import Decision, Record, Route, Stop, Undeploy, waits
 from together_operator.core.writes import subject_of
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent, Deployment, Endpoint, Phase
@@ -42,7 +42,7 @@ def dismantle(
     waiting: Decision | None = None
     for deployment in there:
         decision = _one(case, endpoint, deployment, reason)
-        if not hasattr(decision.step, "after"):
+        if not waits(decision):
             return decision
         waiting = waiting or decision
     return waiting
@@ -105,7 +105,7 @@ def discard(case: Case, endpoint: Endpoint) -> Decision | None:
     if not stale or case.desired.spec.suspend:
         return None
     decision = dismantle(case, endpoint, stale, Reason.UPDATING)
-    return None if decision is None or hasattr(decision.step, "after") else decision
+    return None if decision is None or waits(decision) else decision
 
 
 def drain(case: Case) -> float | None:

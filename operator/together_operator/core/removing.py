@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.scan import Found
-from together_operator.core.steps import Decision, Delete, Get, List, Record
+from together_operator.core.steps import Decision, Delete, Get, List, Record, waits
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Absent
 
@@ -37,14 +37,9 @@ def extras(case: Case) -> Decision | None:
         step = remove(case, endpoint_id, Reason.UPDATING)
         if step is None:
             return _forget(case, endpoint_id)
-        if due(step):
+        if not waits(step):
             return step
     return None
-
-
-def due(decision: Decision) -> bool:
-    """Whether a decision does something now."""
-    return getattr(decision.step, "after", due) is due
 
 
 def newly_proven(case: Case, marked: Iterable[Found]) -> Decision | None:

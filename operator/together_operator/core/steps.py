@@ -307,3 +307,12 @@ class Decision:
 
     step: Step
     situation: Situation
+
+
+def waits(decision: Decision) -> bool:
+    """Whether a decision is to do nothing for now.
+
+    Args:
+        decision: The decision.
+    """
+    return isinstance(decision.step, Wait)

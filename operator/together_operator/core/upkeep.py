@@ -32,6 +32,7 @@ from together_operator.core.steps import (
     Stop,
     Update,
     Wait,
+    waits,
 )
 from together_operator.core.swapping import swap
 from together_operator.core.writes import subject_of
@@ -124,9 +125,7 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     step = _next(case, endpoint)
     if case.observed.deploys and not isinstance(step, Stop):
         deployment = deploy(case, endpoint) or discard(case, endpoint) or swap(case, endpoint)
-        waits = deployment is not None and isinstance(deployment.step, Wait)
-        # While another deployment is coming up the present one is kept as it is to be.
-        if deployment is not None and not (waits and isinstance(step, Update)):
+        if deployment is not None and not (_meanwhile(endpoint, step) and waits(deployment)):
             return deployment
     if isinstance(step, Start) and endpoint.phase is Phase.FAILED and case.current is not None:
         # There is no way back from it, so that a start means another one.
@@ -146,6 +145,11 @@ def _work(case: Case, endpoint_id: str) -> Decision:
         first = step if isinstance(step, Stop) else marking
         return fresh(case, endpoint.id) or _write(case, first)
     return _write(case, step)
+
+
+def _meanwhile(endpoint: Endpoint, step: Step | None) -> bool:
+    """Whether the present deployment can be kept as it is to be while another is coming up."""
+    return isinstance(step, Update) and endpoint.deployment(step.deployment_id) is not None
 
 
 def _still_removing(case: Case, resting: Decision) -> Decision:
