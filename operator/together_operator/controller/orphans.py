@@ -151,7 +151,7 @@ class Orphans:
             suspicions.confirm(census.began, set(listed) - still.keys())
         await self._tell()
         if self.stop_after is not None:
-            await self._stop(census.began, self.stop_after)
+            await self._stop(census.began, self.stop_after, claims.wanted)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -214,11 +214,11 @@ class Orphans:
 
     # -- stopping --------------------------------------------------------------------------------
 
-    async def _stop(self, census: float, wait: float) -> None:
-        """Stop what is ours, has had no owner for long, and has none now."""
+    async def _stop(self, census: float, wait: float, wanted: Container[str]) -> None:
+        """Stop what is ours, has had no owner for long, has none now, and nobody asks for."""
         for orphan in self.orphans():
             ripe = orphan.id in self._suspicions[orphan.credential].ripe(census, wait)
-            if ripe and running(orphan.line):
+            if ripe and running(orphan.line) and orphan.id not in wanted:
                 await self._stop_one(orphan)
 
     async def _stop_one(self, orphan: Orphan) -> None:
