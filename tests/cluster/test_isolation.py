@@ -209,6 +209,53 @@ def test_annotations_with_the_other_ones_uid_and_id_take_nothing(border: Border)
     border.untouched()
 
 
+def test_what_another_namespace_owns_cannot_be_adopted(border: Border) -> None:
+    """Without a key that sees it, it is not even known here; with one, it stays its owner's."""
+    ours, theirs, victim = border.ours, border.theirs, border.victim
+    uid, endpoint = victim["metadata"]["uid"], victim["status"]["endpointID"]
+    shared = f"{ours.key}-of-their-project"
+    border.operator.simulator.admin.keys(projects={shared: theirs.name})
+    ours.secret(shared, name="shared")
+    wish = {"adopt": {"endpointID": endpoint}, "deletionPolicy": "Delete"}
+    notes = {
+        "owner-uid": uid, "restored-copy": "Adopt", "claim": endpoint, "release": endpoint,
+    }  # fmt: skip
+    tricks = {f"together-operator.io/{word}": value for word, value in notes.items()}
+    ordered = len(ours.posts()), len(theirs.posts())
+    for key in ("together", "shared"):
+        spec = {**wish, "apiKeySecretRef": {"name": key}}
+        ours.apply(manifest(f"{key}-asks", **spec))
+        ours.apply(manifest(f"{key}-tricks", annotations=tricks, **spec))
+    for name in ("asks", "tricks"):
+        blind = ours.until(f"together-{name}", "AdoptionRefused", "EndpointConflict")
+        said = conditions(blind)["Ready"]["message"]
+        assert "no dedicated endpoint of this id" in said
+        assert theirs.name not in said, "who has it is nobody's business who cannot see it"
+        seeing = ours.until(f"shared-{name}", "AdoptionRefused", "EndpointConflict")
+        assert f"{theirs.name}/mixtral" in conditions(seeing)["Ready"]["message"]
+        for found in (blind, seeing):
+            assert "endpointID" not in found["status"]
+    for change in ({"state": "Stopped"}, {"autoscaling": {"minReplicas": 7}}):
+        for key in ("together", "shared"):
+            ours.spec(f"{key}-asks", **change)
+    border.untouched()
+    for key in ("together", "shared"):
+        for name in ("asks", "tricks"):
+            ours.delete(f"{key}-{name}")
+            ours.gone(f"{key}-{name}")
+    strangers = {key_id(ours.key), key_id(shared)}
+    touched = [
+        request
+        for request in theirs.together.ledger()["requests"]
+        if request["key_id"] in strangers
+        and request["method"] != "GET"
+        and (endpoint in request["path"] or request["key_id"] == key_id(shared))
+    ]
+    assert touched == []
+    assert (len(ours.posts()), len(theirs.posts())) == ordered, "nothing is ordered instead"
+    border.untouched()
+
+
 def test_a_status_that_names_the_other_ones_endpoint_is_worth_nothing(border: Border) -> None:
     """By who may write it in a namespace of their own, with a mark that would be theirs."""
     endpoint = border.victim["status"]["endpointID"]

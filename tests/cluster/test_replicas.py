@@ -338,6 +338,31 @@ def test_without_a_right_to_the_lease_it_refuses_to_run(
     assert f"verbs [{verb}]" in last
 
 
+def test_an_api_server_that_has_just_started_and_knows_no_rights_yet(
+    fleet: Fleet, team: Team
+) -> None:
+    """It refuses everything once: to one that leads at once, and to one that stands by first."""
+    first, second = fleet.replica(), fleet.replica()
+    for replica in (first, second):
+        replica.refused = set()
+        replica.start()
+        asked = {(method, path.rpartition("/")[2]) for method, path in replica.refused}
+        assert {("GET", "together-operator-identity"), ("GET", "together-operator")} <= asked
+        assert ("PUT", "together-operator") in asked, (
+            "the right to write the Lease is tried as well"
+        )
+        fleet.until_leads(first)
+    # It is started anew while the second waits.
+    second.refused = set()
+    eventually("it is refused again", lambda: second.refused)
+    first.kill()
+    fleet.until_leads(second)
+    second.until_ready()
+    team.apply(manifest())
+    team.until("mixtral", "Serving")
+    assert second.exit_code is None
+
+
 @pytest.mark.parametrize("before", ["--leader-elect", "--no-leader-elect"])
 def test_an_upgrade_in_the_middle_of_everything(fleet: Fleet, team: Team, before: str) -> None:
     """A rolling update starts the new one, and tells the old one to end when that is ready.

@@ -30,12 +30,27 @@ def counted(*copies: Copy, everywhere: bool = True, **body: Any) -> Claims:
     [
         pytest.param({"status": {"endpointID": "e1"}}, id="on record"),
         pytest.param({"status": {"operation": {"removing": ["e0", "e1"]}}}, id="being removed"),
+    ],
+)
+def test_a_resource_speaks_for_an_endpoint_on_its_record(body: dict[str, Any]) -> None:
+    claims = counted(**body)
+    assert "e1" in claims.endpoints
+    assert "e1" not in claims.wanted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         pytest.param({"spec": {**SPEC, "adopt": {"endpointID": "e1"}}}, id="to be adopted"),
         pytest.param({"annotations": {names.CLAIM: "e1"}}, id="claimed by a person"),
     ],
 )
-def test_a_resource_speaks_for_an_endpoint_that_it_names(body: dict[str, Any]) -> None:
-    assert "e1" in counted(**body).endpoints
+def test_who_asks_for_an_endpoint_does_not_speak_for_it_yet(body: dict[str, Any]) -> None:
+    claims = counted(**body)
+    assert "e1" not in claims.endpoints
+    assert "e1" in claims.wanted
+    had = counted(**{**body, "status": {"endpointID": "e1"}})
+    assert "e1" in had.endpoints
 
 
 @pytest.mark.parametrize(

@@ -396,7 +396,8 @@ def test_without_a_right_it_refuses_and_names_the_rule(verb: str) -> None:
             server.edit(holderIdentity="another", leaseDurationSeconds=1000)
         refused = Candidate(server)
         refused.start()
-        await until(lambda: refused.error is not None, within=1)
+        took = await until(lambda: refused.error is not None, within=60)
+        assert took == pytest.approx(TERM.doubt, abs=TERM.renewal + 0.1)
         assert isinstance(refused.error, LeaseRefused)
         return str(refused.error)
 
@@ -406,6 +407,53 @@ def test_without_a_right_it_refuses_and_names_the_rule(verb: str) -> None:
     assert f"verbs [{verb}]" in said
     assert ("resourceNames [together-operator]" in said) == (verb != "create")
     assert "--no-leader-elect" in said
+
+
+@pytest.mark.parametrize("scale", [1, 30])
+@pytest.mark.parametrize("verb", ["get", "create", "update"])
+def test_a_right_that_is_only_refused_at_first_is_no_missing_one(verb: str, scale: float) -> None:
+    """So answers an API server that has just started, before it knows all bindings."""
+    term = Term.scaled(scale)
+
+    async def scene() -> None:
+        server = LeaseServer()
+        if verb == "update":
+            server.put({"metadata": {"namespace": NAMESPACE}, "spec": {}})
+        server.denied = {verb}
+        candidate = Candidate(server, term)
+        candidate.start()
+        await asyncio.sleep(0.8 * term.doubt)
+        assert candidate.error is None
+        server.denied = set()
+        assert await until(lambda: candidate.leads) <= term.renewal
+        await candidate.stop()
+
+    virtually(scene())
+
+
+def test_a_standby_survives_the_restarts_of_an_api_server() -> None:
+    """Each of them refuses for a moment; together that is longer than a refusal is doubted."""
+
+    async def scene() -> None:
+        first, second, _ = await two()
+        for _ in range(10):
+            second.leases.unreachable = True
+            await asyncio.sleep(5)
+            second.leases.unreachable = False
+            second.leases.meddle = refuse
+            await asyncio.sleep(5)
+            second.leases.meddle = lambda: None
+            await asyncio.sleep(5)
+        assert second.error is None
+        assert second.leadership.standing_by
+        await first.stop()
+        await until(lambda: second.leads, within=TERM.renewal)
+        await second.stop()
+
+    def refuse() -> None:
+        raise LeaseRefused("get", NAMESPACE, "not yet")
+
+    virtually(scene())
 
 
 def test_a_namespace_that_is_not_there_is_said_and_not_waited_for() -> None:

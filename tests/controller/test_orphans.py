@@ -399,6 +399,31 @@ def test_ours_is_stopped_after_the_wait_and_nothing_else_ever_is() -> None:
     virtually(scene())
 
 
+def test_naming_one_hides_nothing_and_keeps_it_from_being_stopped() -> None:
+    """Who may write a resource must not make an expense of others invisible."""
+
+    async def scene() -> None:
+        stage = await scenery(stop_after=HOUR)
+        stage.together.put("lost", mark())
+        stage.kube.give_key("key-two", "second")
+        stage.drivers["key-two"] = FakeDriver("second")
+        elsewhere = {"name": "second", "key": "api-key"}
+        key = stage.kube.apply("names", adopt={"endpointID": "lost"}, apiKeySecretRef=elsewhere)
+        claiming = stage.kube.apply("claims", suspend=True)
+        stage.kube.annotate(claiming, claim="lost")
+        stage.operator.enqueue(key, "create")
+        async with stage.running(timers=True):
+            await asyncio.sleep(4 * HOUR)
+            assert known(stage) == {"lost": Why.OWNER_GONE}
+            assert stage.kube.condition(key)["reason"] == "AdoptionRefused"
+            assert stage.together.calls["stop"] == 0
+            del stage.kube.endpoints[key]
+            del stage.kube.endpoints[claiming]
+            await until(lambda: stage.together.endpoints["lost"].state == "STOPPED", within=1600)
+
+    virtually(scene())
+
+
 def test_what_was_renamed_meanwhile_is_left_alone() -> None:
     async def scene() -> None:
         stage = await scenery(stop_after=0.0)

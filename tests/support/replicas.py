@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.boundary import Side, Tracker
+from tests.chaos.kube_faults import refusal
 from tests.chaos.proxy import Answer, Exchange, Forward, Loop, Proxy
 from tests.support.operator import OperatorProcess, eventually
 from together_local.cluster.supervision import Supervisor
@@ -59,6 +60,8 @@ class Replica:
         name: What it is called here.
         pid: Its process.
         sent: What it has sent, in order.
+        refused: What the API server has refused it as if it had just started; `None` if it is as
+            ever.
         kept: Whether it is started again when it ends, as a kubelet does: on a machine under load
             a Lease of four seconds may be lost for no other reason.
     """
@@ -67,6 +70,7 @@ class Replica:
         self.name = name
         self.pid = 0
         self.sent: list[Sent] = []
+        self.refused: set[tuple[str, str]] | None = None
         self.kept = False
         self.frozen = threading.Event()
         self._flags: tuple[str, ...] = ()
@@ -84,11 +88,21 @@ class Replica:
         with contextlib.suppress(ValueError):
             body = json.loads(exchange.body)
         self.sent.append(Sent(time.time(), exchange.side, exchange.method, exchange.path, body))
+        if self._untaught(exchange):
+            return refusal(403, "Forbidden", "the operator cannot do that yet")
         answer = await forward(exchange)
         if self._moment is not None and self._moment(exchange, answer):
             self._moment = None
             self.freeze()
         return answer
+
+    def _untaught(self, exchange: Exchange) -> bool:
+        """Whether the API server does not know yet that this is allowed: each thing once."""
+        asked = exchange.method, exchange.path
+        if self.refused is None or exchange.side is Side.TOGETHER or asked in self.refused:
+            return False
+        self.refused.add(asked)
+        return True
 
     # -- its life --------------------------------------------------------------------------------
 

@@ -35,8 +35,10 @@ def _born_linux(pid: int) -> str | None:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    state, start_ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{_boot()}/{start_ticks}"
+    state, threads, start_ticks = fields[0], int(fields[17]), fields[19]
+    # The first thread can be gone before the others, which still hold the files and ports of all.
+    gone = state == "X" or (state == "Z" and threads <= 1)
+    return None if gone else f"{_boot()}/{start_ticks}"
 
 
 def _born_elsewhere(pid: int) -> str | None:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from together_operator.controller.accounts import Accounts
+from together_operator.controller.beginning import doubted_for, insist, unless
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.effects import Effects
 from together_operator.controller.events import WRITE_EVERY, Recorder
@@ -50,8 +51,10 @@ async def assembled(
     clocks: Clocks,
     mandate: Mandate,
     stopping: asyncio.Event,
-) -> AsyncIterator[Operator]:
+) -> AsyncIterator[Operator | None]:
     """Have an operator that knows every resource and every key, ready to work.
+
+    There is none if the shutdown begins before it does.
 
     Args:
         settings: What it is told.
@@ -63,7 +66,7 @@ async def assembled(
         stopping: Set when a shutdown begins.
 
     Raises:
-        KubeError: The cluster did not answer.
+        KubeError: The cluster refuses what has to be known.
     """
     scale = settings.time_scale
     timing = Timing.scaled(scale, settings.drift_interval)
@@ -137,8 +140,15 @@ async def assembled(
             effects, observer, roster, recorder, metrics, enqueue,
             KEY_PAUSE_SECONDS / scale, ending,
         )  # fmt: skip
-        await resync.fill()
-        await released.load()
+
+        async def learn() -> bool:
+            await resync.fill()
+            await released.load()
+            return True
+
+        if await unless(stopping, insist(learn, doubted_for(scale))) is None:
+            yield None
+            return
         resync.open_accounts(wires.driver)
         log.info(
             "Cluster %s, %d resources, Together at %s", cluster, len(roster), settings.base_url

@@ -2,7 +2,7 @@
 
 What is remembered of resources follows a watch, and a watch can be late or lose something. Before
 anybody says that nobody owns an endpoint, every resource is counted here as the API server has it:
-the ids that it names in whatever role, its own uid, the uid of the resource that it is a copy of,
+the ids on its record and those that it asks for, its own uid, the uid of the resource that it is a copy of,
 and the orders whose outcome it does not know yet.
 """
 
@@ -33,6 +33,7 @@ class Census:
     began: float
     everywhere: bool
     _endpoints: set[str] = field(default_factory=set)
+    _wanted: set[str] = field(default_factory=set)
     _owners: set[str] = field(default_factory=set)
     _attempts: list[Attempt] = field(default_factory=list)
 
@@ -46,13 +47,11 @@ class Census:
         meta, spec = body["metadata"], body.get("spec") or {}
         status, notes = body.get("status") or {}, meta.get("annotations") or {}
         operation = status.get("operation") or {}
-        named = (
-            status.get("endpointID"),
-            (spec.get("adopt") or {}).get("endpointID"),
-            notes.get(names.CLAIM),
-            *(operation.get("removing") or ()),
-        )
-        self._endpoints.update(str(endpoint_id) for endpoint_id in named if endpoint_id)
+        recorded = (status.get("endpointID"), *(operation.get("removing") or ()))
+        self._endpoints.update(str(endpoint_id) for endpoint_id in recorded if endpoint_id)
+        # Anybody may name anything there; with a record it has become theirs.
+        wanted = (spec.get("adopt") or {}).get("endpointID"), notes.get(names.CLAIM)
+        self._wanted.update(str(endpoint_id) for endpoint_id in wanted if endpoint_id)
         for uid in {meta["uid"], notes.get(names.OWNER_UID), operation.get("uid")} - {None, ""}:
             self._owners.add(owner_tag(uid))
         unsettled = operation.get("phase") == OperationPhase.OPEN or operation.get("open")
@@ -81,6 +80,7 @@ class Census:
                 graves.update((grave.owner, nonce) for nonce in grave.nonces)
         return Claims(
             endpoints=self._endpoints,
+            wanted=self._wanted,
             owners=self._owners,
             graves=graves,
             released=released,

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from together_operator.controller.beginning import Refusals, doubted_for
 from together_operator.controller.kube_errors import (
     AlreadyExists,
     Conflict,
@@ -26,7 +27,7 @@ from together_operator.controller.kube_errors import (
     NotFound,
     Rejected,
 )
-from together_operator.controller.lease import NAME, Lease, Leases
+from together_operator.controller.lease import NAME, Lease, LeaseRefused, Leases
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Term:
         change: The timeout of a change or deletion at Together.
         needed: What must be left for one to be sent.
         call: The timeout of a renewal.
+        doubt: How long it is doubted that a right to it is missing.
     """
 
     duration: float = _DURATION
@@ -59,10 +61,13 @@ class Term:
     change: float = 10.0
     needed: float = 11.0
     call: float = 5.0
+    doubt: float = doubted_for(1)
 
     @classmethod
     def scaled(cls, scale: float) -> Term:
         """Divide all of them alike, but none so far that the whole is shorter than four seconds.
+
+        Only `doubt` is about the API server, and has a bound of its own.
 
         Args:
             scale: The divisor, at least 1.
@@ -76,6 +81,7 @@ class Term:
             change=base.change * part,
             needed=base.needed * part,
             call=base.call * part,
+            doubt=doubted_for(scale),
         )
 
     @property
@@ -185,12 +191,13 @@ class Leadership:
         """Stand by until this process leads.
 
         Raises:
-            LeaseRefused: Its account has no right to the Lease.
+            LeaseRefused: Its account has no right to the Lease, and was told so for a while.
             KubeError: The cluster refuses it for another reason.
         """
         seen: Lease | None = None
         since = 0.0
         told = ""
+        refusals = Refusals(self._term.doubt, self._clock)
         while True:
             pause = self._term.renewal
             lease: Lease | None = None
@@ -217,6 +224,11 @@ class Leadership:
                 pause = min(pause, wait)
                 news = f"Standing by: {lease.holder} leads (Lease {self._namespace}/{NAME})"
                 self.standing_by = True
+                refusals.forget()
+            except LeaseRefused as error:
+                if refusals.one_more():
+                    raise
+                news = f"Waiting: {error}"
             except (Conflict, AlreadyExists):
                 continue  # somebody else has just written it
             except NotFound:
@@ -224,6 +236,7 @@ class Leadership:
                     raise  # it is the namespace that is not there
                 continue
             except KubeUnavailable as error:
+                refusals.forget()
                 news = f"Waiting for the Lease {self._namespace}/{NAME}: {error}"
             if news != told:
                 log.info(news)

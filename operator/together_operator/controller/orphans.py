@@ -156,7 +156,7 @@ class Orphans:
             suspicions.confirm(census.began, set(listed) - still.keys())
         await self._tell()
         if self.stop_after is not None:
-            await self._stop(census.began, self.stop_after)
+            await self._stop(census.began, self.stop_after, claims.wanted)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -221,11 +221,11 @@ class Orphans:
 
     # -- stopping --------------------------------------------------------------------------------
 
-    async def _stop(self, census: float, wait: float) -> None:
-        """Stop what is ours, has had no owner for long, and has none now."""
+    async def _stop(self, census: float, wait: float, wanted: Container[str]) -> None:
+        """Stop what is ours, has had no owner for long, has none now, and nobody asks for."""
         for account, orphan in self._found():
             ripe = orphan.id in self._suspicions[account.place].ripe(census, wait)
-            if ripe and running(orphan.line):
+            if ripe and running(orphan.line) and orphan.id not in wanted:
                 await self._stop_one(account, orphan)
 
     async def _stop_one(self, account: Account, orphan: Orphan) -> None:

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from together_operator.controller.assembly import assembled
+from together_operator.controller.beginning import doubted_for, insist, unless
 from together_operator.controller.clocks import Clocks
 from together_operator.controller.health import HealthServer
 from together_operator.controller.identity import establish
@@ -27,8 +27,6 @@ from together_operator.metrics import Metrics
 from together_operator.settings import Settings
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _DEAF_SECONDS = 300.0
 """Without a sign of life from the watch or the poller for so long, the operator is not alive."""
@@ -95,7 +93,7 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
     )
     kube = await Kube.connect(settings.kubeconfig, observer=metrics.kube_call)
     async with kube, health:
-        cluster = await _unless(stopping, _identity(kube, settings))
+        cluster = await unless(stopping, _identity(kube, settings))
         if cluster is None:
             return
         clocks = Clocks.real()
@@ -105,6 +103,8 @@ async def run(settings: Settings, watch: WatchFunction) -> None:
             async with assembled(
                 settings, kube, cluster, metrics, clocks, mandate, stopping
             ) as operator:
+                if operator is None:
+                    return
                 vitals.operator = operator
                 vitals.watcher = Watcher(
                     watch,
@@ -135,7 +135,7 @@ async def _mandated(
         )
         vitals.leadership = leadership
         metrics.leading(lambda: leadership.leads)
-        if await _unless(stopping, _leads(leadership)) is None:
+        if await unless(stopping, _leads(leadership)) is None:
             yield None
             return
         async with leadership.held():
@@ -149,18 +149,8 @@ async def _leads(leadership: Leadership) -> bool:
 
 async def _identity(kube: Kube, settings: Settings) -> str:
     await kube.wait_for_discovery()
-    return await establish(kube, settings.operator_namespace, settings.cluster_id)
 
+    def ask() -> Awaitable[str]:
+        return establish(kube, settings.operator_namespace, settings.cluster_id)
 
-async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
-    """Wait for something, or for the order to stop."""
-    task = asyncio.create_task(work)
-    order = asyncio.create_task(stopping.wait())
-    await asyncio.wait((task, order), return_when=asyncio.FIRST_COMPLETED)
-    order.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    return None
+    return await insist(ask, doubted_for(settings.time_scale))

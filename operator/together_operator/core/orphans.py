@@ -69,11 +69,14 @@ class Claims:
     """What there is in the cluster that answers for endpoints.
 
     Attributes:
-        endpoints: Ids that a resource names, whatever for.
+        endpoints: Ids that a resource has on record.
         owners: Owner parts of marks, of resources that live or may live.
         graves: Owner and nonce of what a tombstone watches for.
         released: Ids that were left at Together on purpose.
         attempts: Orders that are not settled yet.
+        wanted: Ids that a resource asks for and may not have got. That makes nobody answer for
+            them, or whoever may write a resource could hide what others pay for; but what somebody
+            may be about to take over is not stopped under their hands.
         everywhere: Whether all namespaces of the cluster were looked at.
     """
 
@@ -82,6 +85,7 @@ class Claims:
     graves: Container[tuple[str, str]] = ()
     released: Container[str] = ()
     attempts: Sequence[Attempt] = ()
+    wanted: Container[str] = ()
     everywhere: bool = True
 
 
