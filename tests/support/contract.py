@@ -38,7 +38,8 @@ TABLE: dict[str, tuple[tuple[bool | None, bool, bool], ...]] = {
     **dict.fromkeys(
         (
             "StoppedRemotely", "V1Closed", "InvalidModel", "InvalidHardware", "InvalidZone",
-            "ConfigRequired", "InvalidRequest", "NotAllowed", "Unsupported", "NameTaken", "EndpointConflict",
+            "ConfigRequired",
+            "InvalidRequest", "NotAllowed", "Unsupported", "NameTaken", "EndpointConflict",
             "CredentialMismatch", "RestoredCopy", "AdoptionRefused", "RemoteMissing",
             "AttemptsExhausted", "InconclusiveScan", "MarkersLost", "EndpointFailed",
             "ConnectionConflict",

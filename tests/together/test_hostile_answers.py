@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.together.fake import CREATE, ENDPOINT, KEY, STOP, nested, ok, together
+from tests.together.fake import ORDER as WANTED
+from together_operator.drivers import V2Driver
+from together_operator.resource.remote import Bounds, Change
 from together_operator.together import (
     CreateDeployment,
     CreateRoutedEndpoint,
@@ -93,3 +97,24 @@ async def test_no_answer_breaks_the_client_of_v2(status: int, body: bytes) -> No
     await client.delete_deployment("p", "ep_1", "dep_1")
     await client.list_events("p", "ep_1")
     await client.probe("x")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from([200, 400, 403, 404, 409, 412, 429]),
+    st.dictionaries(FIELDS, JSON | st.lists(st.dictionaries(FIELDS, JSON), max_size=3)),
+)
+async def test_no_answer_breaks_the_driver_of_v2(status: int, body: dict[str, object]) -> None:
+    who = {"project": {"id": "proj_1", "slug": "team"}}
+    answer = httpx.Response(status, content=json.dumps({**ENDPOINT, **body}))
+    driver = V2Driver(together(ok(who), answer).client_v2())
+    await driver.list()
+    await driver.get("ep_1")
+    await driver.offers("a/b")
+    await driver.create(replace(WANTED, endpoint_name="x"))
+    await driver.deploy("ep_1", "x", WANTED)
+    await driver.update("ep_1", Change(bounds=Bounds(1, 1), inactive_timeout_minutes=0), "dep_1")
+    await driver.route("ep_1", (), "etag")
+    await driver.undeploy("ep_1", "dep_1")
+    await driver.delete("ep_1")
+    await driver.probe("x")

@@ -26,8 +26,8 @@ INCOMPLETE: Final = 4
 HELP: Final = (
     "List endpoints at Together that cost money and that no resource answers for.\n\n"
     "It looks with every key that the operator would use: those that resources name, the operator's"
-    " copies, and the operator's own (TOGETHER_API_KEY or --api-key-file), each in API v1 and v2. It"
-    " writes nothing.\n\n"
+    " copies, and the operator's own (TOGETHER_API_KEY or --api-key-file), each in API v1 and v2."
+    " It writes nothing.\n\n"
     "Exit codes: 0 none found; 1 the cluster did not answer; 2 wrong use; 3 orphans found; 4 none"
     " found, but not everything could be looked at."
 )

@@ -13,6 +13,9 @@ from together_operator.together import Kind, results
 LONGEST_MESSAGE: Final = 1000
 """Characters of a message in a condition."""
 
+TOLD: Final = " can use: "
+"""What a message says that names the hardware for a model."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Advice:
@@ -152,7 +155,7 @@ def with_hardware(refused: Refused, model: str, offers: Sequence[Offer]) -> Refu
     ranked = sorted(
         offers, key=lambda offer: (offer.availability == "unavailable", offer.cents_per_hour)
     )
-    return with_items(refused, f"{model} can use: ", map(_offer, ranked))
+    return with_items(refused, f"{model}{TOLD}", map(_offer, ranked))
 
 
 def with_zones(refused: Refused, zones: Iterable[str]) -> Refused:

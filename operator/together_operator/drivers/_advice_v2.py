@@ -21,6 +21,7 @@ LONGEST_TIMEOUT: Final = 1440
 _ROLLOUT_WORDS: Final = re.compile(r"\brollout\b|\brol_\w")
 _SPLIT_WORDS: Final = re.compile(r"\btraffic[ _]?split\b")
 _FAILED_WORDS: Final = re.compile(r"\bfailed\b.*\b(cannot|can't|not)\b")
+_NOTHING_WORDS: Final = re.compile(r"\bno (fields?|changes?) to update\b|\bnothing to update\b")
 _TIMEOUT_WORDS: Final = re.compile(r"inactive_?timeout")
 _UNKNOWN_WORDS: Final = re.compile(
     r"\b(unknown|unrecogni[sz]ed|unexpected|unsupported|retired|no such)\b"
@@ -91,7 +92,7 @@ def not_deployed(answer: results.Refused, order: Order) -> Refused:
             Reason.UNSUPPORTED,
             f"{words(answer)}. Correct spec.availabilityZone, or remove it to let Together choose.",
         )
-    if answer.kind is Kind.NOT_FOUND:
+    if answer.status == 404:
         # The endpoint is there, so it is what the catalogue had named.
         return Refused(
             Reason.INVALID_MODEL,
@@ -169,6 +170,15 @@ def timeout_is_unknown(answer: results.Refused) -> bool:
         and _TIMEOUT_WORDS.search(text) is not None
         and _UNKNOWN_WORDS.search(answer.message.lower()) is not None
     )
+
+
+def empty_is_unknown(answer: results.Refused) -> bool:
+    """Whether Together takes an empty list of traffic for one that was not sent.
+
+    Args:
+        answer: The refusal.
+    """
+    return _about(answer, _NOTHING_WORDS)
 
 
 def no_timeout(said: str) -> Refused:

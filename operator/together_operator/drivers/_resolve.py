@@ -107,9 +107,9 @@ class Resolver:
         ways = await self._ways.of(project, model)
         if isinstance(ways, Refused):
             return ()
-        types = await self._ways.types()
         if isinstance(ways, Unavailable):
             return ways
+        types = await self._ways.types()
         return types if isinstance(types, Unavailable) else _offers(types, ways)
 
     async def _left(

@@ -6,7 +6,7 @@ import math
 import time
 from typing import Final
 
-from together_operator.drivers._advice import unavailable, with_hardware
+from together_operator.drivers._advice import TOLD, unavailable, with_hardware
 from together_operator.drivers._probing import probed
 from together_operator.drivers._resolve import Resolver
 from together_operator.drivers._shared import SharedReads
@@ -159,12 +159,10 @@ class V2Reads:
             order: What was asked for.
             refused: The refusal. One that was found by looking the model up tells all already.
         """
-        if refused.reason not in {Reason.INVALID_HARDWARE, Reason.INVALID_MODEL}:
+        if refused.reason is not Reason.INVALID_HARDWARE or TOLD in refused.message:
             return refused
         offers = await self.offers(order.model)
-        if isinstance(offers, Unavailable) or not offers or " can use: " in refused.message:
-            return refused
-        return with_hardware(refused, order.model, offers)
+        return with_hardware(refused, order.model, offers) if isinstance(offers, tuple) else refused
 
     async def _project(self) -> Project | Unavailable:
         return await self._projects.get(None)

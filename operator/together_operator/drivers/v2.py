@@ -6,12 +6,14 @@ within it, of weights and a config that are looked up first; bounds of 0 and 0 a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from together_operator.drivers._advice import unavailable
 from together_operator.drivers._advice_v2 import (
     bad_timeout,
+    empty_is_unknown,
     held,
     not_changed,
     not_created,
@@ -22,6 +24,7 @@ from together_operator.drivers._advice_v2 import (
 from together_operator.drivers._resolve import Recipe
 from together_operator.drivers._v2_reads import V2Reads, clock
 from together_operator.drivers._v2_values import fold_embedded, is_whole
+from together_operator.drivers._v2_ways import FRESH
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -44,6 +47,7 @@ from together_operator.together import (
     Placement,
     Project,
     ReplicaBoundsV2,
+    RoutedEndpoint,
     UpdateDeployment,
     UpdateRoutedEndpoint,
     V2Client,
@@ -52,6 +56,7 @@ from together_operator.together import (
 from together_operator.together import Weight as Entry
 
 _STOPPED: Final = Bounds(0, 0)
+_NoAnswer = results.Refused | results.Absent | results.Unavailable | results.NotSent
 
 
 class V2Driver(V2Reads):
@@ -63,7 +68,7 @@ class V2Driver(V2Reads):
 
     def __init__(self, client: V2Client) -> None:
         super().__init__(client)
-        self._no_timeout: Refused | None = None
+        self._no_timeout: tuple[float, Refused] | None = None
 
     # What is made.
 
@@ -153,18 +158,16 @@ class V2Driver(V2Reads):
             deployment_id: Which deployment of it.
         """
         minutes = change.inactive_timeout_minutes
-        if minutes is not None:
-            refused = bad_timeout(minutes) or (self._no_timeout if minutes else None)
-            if refused is not None:
-                return refused
-            if self._no_timeout is not None:
-                minutes = None
-        answer = await self._patch(
-            endpoint_id, deployment_id, Reason.UPDATING, change.bounds, minutes
-        )
-        if answer is self._no_timeout and minutes == 0:
-            # Never is what an account has that knows of no idle timeout.
-            answer = await self._patch(endpoint_id, deployment_id, Reason.UPDATING, change.bounds)
+        refused = self._bad_timeout(minutes or 0)
+        if refused is not None:
+            return refused
+        # Never is what an account has that knows of no idle timeout.
+        if minutes == 0 and self._timeout_refused() is not None:
+            minutes = None
+        busy = Reason.UPDATING
+        answer = await self._patch(endpoint_id, deployment_id, busy, change.bounds, minutes)
+        if minutes == 0 and answer is self._timeout_refused():
+            answer = await self._patch(endpoint_id, deployment_id, busy, change.bounds)
         return answer
 
     async def start(
@@ -209,6 +212,8 @@ class V2Driver(V2Reads):
         split = tuple(Entry(deployment_id=w.deployment_id, weight=w.weight) for w in traffic)
         request = UpdateRoutedEndpoint(traffic_split=split, etag=version)
         answer = await self._client.update_endpoint(project.id, endpoint_id, request)
+        if not split and isinstance(answer, results.Refused) and empty_is_unknown(answer):
+            answer = await self._silence(project, endpoint_id, version) or answer
         match answer:
             case results.Ok():
                 whole = is_whole(answer.value)
@@ -218,6 +223,23 @@ class V2Driver(V2Reads):
                 return not_changed(answer, Reason.UPDATING)
             case _:
                 return _without_answer(answer)
+
+    async def _silence(
+        self, project: Project, endpoint_id: str, version: str | None
+    ) -> results.Ok[RoutedEndpoint] | _NoAnswer | None:
+        """Take everyone's weight, where Together does not take an empty traffic for what it is.
+
+        Some of its pages say that an empty list counts as none sent, and that an entry without
+        weight leaves by itself.
+        """
+        seen = await self._client.get_endpoint(project.id, endpoint_id)
+        if not isinstance(seen, results.Ok) or not seen.value.traffic_split:
+            return None
+        split = tuple(
+            Entry(deployment_id=one.deployment_id, weight=0) for one in seen.value.traffic_split
+        )
+        request = UpdateRoutedEndpoint(traffic_split=split, etag=version)
+        return await self._client.update_endpoint(project.id, endpoint_id, request)
 
     # What is removed. Together itself refuses what still runs, is routed or is not empty, so that
     # an etag would only get in the way.
@@ -254,8 +276,7 @@ class V2Driver(V2Reads):
 
     async def _recipe(self, project: Project, order: Order) -> Recipe | Refused | NotSent:
         """What an order means, or why it cannot be carried out."""
-        minutes = order.inactive_timeout_minutes
-        refused = bad_timeout(minutes) or (self._no_timeout if minutes else None)
+        refused = self._bad_timeout(order.inactive_timeout_minutes)
         if refused is not None:
             return refused
         recipe = await self._resolver.resolve(project, order)
@@ -309,9 +330,19 @@ class V2Driver(V2Reads):
             case _:
                 return _without_answer(answer)
 
+    def _bad_timeout(self, minutes: int) -> Refused | None:
+        """Why no deployment can have this idle timeout, if so; 0 is never."""
+        return bad_timeout(minutes) or (self._timeout_refused() if minutes else None)
+
+    def _timeout_refused(self) -> Refused | None:
+        """What Together said, not long ago, where the account has no idle timeout at all."""
+        if self._no_timeout is None or time.monotonic() - self._no_timeout[0] > FRESH:
+            return None
+        return self._no_timeout[1]
+
     def _note_timeout(self, answer: results.Refused, refused: Refused) -> None:
         if timeout_is_unknown(answer):
-            self._no_timeout = refused
+            self._no_timeout = (time.monotonic(), refused)
 
 
 def _request(name: str, recipe: Recipe, order: Order) -> CreateDeployment:
@@ -330,11 +361,7 @@ def _request(name: str, recipe: Recipe, order: Order) -> CreateDeployment:
 
 
 def _removed(
-    answer: results.Ok[None]
-    | results.Refused
-    | results.Absent
-    | results.Unavailable
-    | results.NotSent,
+    answer: results.Ok[None] | _NoAnswer,
 ) -> Done | Refused | Absent | Unavailable | NotSent:
     match answer:
         case results.Ok():

@@ -120,7 +120,7 @@ REASONS: Final[dict[Reason, Explanation]] = {
     ),
     Reason.V1_CLOSED: Explanation(
         "API v1 is closed for this account: Together neither creates nor starts endpoints there.",
-        "Use the key of an account that still has v1. This version has no driver for API v2 yet.",
+        "Set `spec.api` to `Auto` or `V2`, or use the key of an account that still has v1.",
     ),
     Reason.INVALID_MODEL: Explanation(
         "Together does not know the model, or does not offer it on dedicated hardware.",

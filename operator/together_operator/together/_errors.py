@@ -33,6 +33,8 @@ NOT_SERVING_CODES: Final = frozenset(
         "model_not_available",
         "endpoint_not_ready",
         "routing_error",
+        "model_not_found",
+        "endpoint_not_found",
         NOT_CONFIGURED_CODE,
     }
 )
