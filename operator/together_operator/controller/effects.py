@@ -33,6 +33,7 @@ from together_operator.core.steps import (
     Delete,
     Deploy,
     FindOwner,
+    FindWeights,
     Finish,
     Get,
     KeepKey,
@@ -133,6 +134,8 @@ class Effects:
                 return await self._look(case, step)
             case Get(endpoint_id=endpoint_id) | Vet(endpoint_id=endpoint_id):
                 return await self._driver(case, step.credential).get(endpoint_id)
+            case FindWeights(credential=credential, model=model):
+                return await self._deployer(case, credential).weights(model)
             case Probe(credential=credential, name=name):
                 return await self._driver(case, credential).probe(name)
             case Create():

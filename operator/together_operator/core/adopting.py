@@ -9,15 +9,14 @@ it, says so to other clusters and to an operator that has lost the record.
 from __future__ import annotations
 
 from together_operator.core.case import Case
+from together_operator.core.comparing import differences, known_weights, taken_over
 from together_operator.core.looking import absence, details
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import unsupported
 from together_operator.core.settling import other_key
 from together_operator.core.steps import Decision, KeepKey, List, Prepare, Record, Reserve, Wait
-from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Endpoint
-from together_operator.resource.spec import SpeculativeDecoding
 from together_operator.resource.status import Operation, OperationPhase
 from together_operator.resource.times import format_time
 
@@ -43,29 +42,18 @@ def adopt(case: Case, endpoint_id: str) -> Decision:
         case: The resource, with nothing unresolved.
         endpoint_id: The endpoint that `spec.adopt` names.
     """
-    looking = _key(case) or unsupported(case) or _of_v2(case) or _present(case, endpoint_id)
+    looking = _key(case) or unsupported(case) or _present(case, endpoint_id) or known_weights(case)
     if looking is not None:
         return _as_adopting(case, looking)
     seen = case.memory.seen
     assert seen is not None  # noqa: S101
-    why = _differences(case, seen.endpoint) or _somebodys(case, seen.endpoint)
+    why = differences(case, seen.endpoint) or _somebodys(case, seen.endpoint)
     if why is not None:
         due = seen.at + case.timing.settle
         if case.now >= due:
             return details(case, endpoint_id, Reason.ADOPTION_REFUSED, why)
         return _refused(case, endpoint_id, why, due - case.now)
     return _reserve(case, seen.endpoint) or _take(case, seen.endpoint, seen.at)
-
-
-def _of_v2(case: Case) -> Decision | None:
-    if not case.observed.deploys:
-        return None
-    return case.wait(
-        Reason.UNSUPPORTED,
-        "spec.adopt takes over endpoints of API v1 only: one of API v2 has no name of its own in"
-        " which its owner could be marked. Create a TogetherEndpoint without spec.adopt, move the"
-        " traffic, then delete the old endpoint at Together",
-    )
 
 
 def _as_adopting(case: Case, decision: Decision) -> Decision:
@@ -126,24 +114,6 @@ def _present(case: Case, endpoint_id: str) -> Decision | None:
     if seen is None or seen.endpoint.id != endpoint_id or refresh:
         return details(case, endpoint_id, Reason.ADOPTING, message)
     return None
-
-
-def _differences(case: Case, endpoint: Endpoint) -> str | None:
-    """What the resource asks for and Together cannot change in place."""
-    spec = case.desired.spec
-    told = []
-    if endpoint.model != spec.model:
-        told.append(f"its model is '{endpoint.model}', and spec.model says '{spec.model}'")
-    if v1_hardware(endpoint.hardware) != v1_hardware(spec.hardware):
-        told.append(
-            f"its hardware is '{endpoint.hardware}', and spec.hardware says '{spec.hardware}'"
-        )
-    unseen = {
-        "spec.availabilityZone": spec.availability_zone is not None,
-        "spec.speculativeDecoding": spec.speculative_decoding is not SpeculativeDecoding.AUTO,
-    }
-    told += [f"{name} cannot be checked on it, leave it out" for name in unseen if unseen[name]]
-    return None if not told else f"{'; '.join(told)}. Correct the spec, or spec.adopt.endpointID"
 
 
 def _somebodys(case: Case, endpoint: Endpoint) -> str | None:
@@ -250,6 +220,7 @@ def _record(case: Case, endpoint: Endpoint) -> Decision:
             "operation": operation,
             "endpoint_id": endpoint.id,
             "api": case.observed.api,
+            "deployments": taken_over(endpoint),
             "adopted": True,
             # It may have been asked of another resource with this manifest: do not start.
             "last_handled_restart_at": case.desired.restart_requested_at,
@@ -351,6 +322,8 @@ def unmarked(case: Case, endpoint: Endpoint) -> bool:
         endpoint: Its endpoint, as last read.
     """
     operation = case.operation
+    if case.observed.deploys:
+        return False  # there is nothing on it that could be marked
     if not case.record.adopted or case.observed.markers_lost or operation is None:
         return False
     mark = Marker.parse(endpoint.display_name)

@@ -14,7 +14,17 @@ from together_operator.core.marker import Marker
 from together_operator.core.mirror import detailed, merge, mirror
 from together_operator.core.record import Recorded
 from together_operator.core.scan import Found, Scan
-from together_operator.core.steps import Decision, Get, List, Look, Situation, Step, Vet, Wait
+from together_operator.core.steps import (
+    Decision,
+    FindWeights,
+    Get,
+    List,
+    Look,
+    Situation,
+    Step,
+    Vet,
+    Wait,
+)
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Endpoint, Phase
 from together_operator.resource.status import (
@@ -270,7 +280,9 @@ class Case(Recorded):
         """
         return Decision(step, Situation(reason, message, cause=cause))
 
-    def read(self, step: List | Look | Get | Vet, reason: Reason, message: str) -> Decision:
+    def read(
+        self, step: List | Look | Get | Vet | FindWeights, reason: Reason, message: str
+    ) -> Decision:
         """Look, unless looking has just failed: then wait, a little longer each time.
 
         Args:

@@ -36,6 +36,7 @@ from together_operator.core.steps import (
     Deploy,
     FindDefinition,
     FindOwner,
+    FindWeights,
     Get,
     List,
     Look,
@@ -88,6 +89,7 @@ Outcome = (
     | Poll
     | Definition
     | Reservation
+    | frozenset[str]
     | bool
     | str
     | None
@@ -140,7 +142,7 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
         The grown memory.
     """
     memory = case.memory
-    if isinstance(outcome, Unavailable) and isinstance(step, List | Look | Get | Vet):
+    if isinstance(outcome, Unavailable) and isinstance(step, List | Look | Get | Vet | FindWeights):
         return _unanswered(memory, step.credential, outcome, now)
     match step:
         case List(credential=credential):
@@ -153,6 +155,8 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             assert isinstance(outcome, Endpoint | Absent)  # noqa: S101
             vetting = Vetting(credential, endpoint_id, outcome, now)
             return replace(_answered(memory, credential), vetting=vetting)
+        case FindWeights(credential=credential, model=model) if isinstance(outcome, frozenset):
+            return replace(_answered(memory, credential), weights=(model, outcome))
         case Probe(deployment_id=str(tried)):
             answered = isinstance(outcome, Done)
             return replace(memory, tried=tried if answered else None, probed_at=now)

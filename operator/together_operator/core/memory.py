@@ -228,6 +228,7 @@ class Memory:
         writes: Writes that were accepted, the latest of each verb and subject.
         vetting: What a new key could see.
         reservation: Who else has the endpoint that is to be taken over.
+        weights: A model, and the resource names of the weights that it stands for.
         marked_at: When Together acknowledged our mark on an endpoint that was taken over.
         owner_lives: Whether the uid that the annotation names lives, once looked up.
         definition: What was seen of the CRD since the resource is being deleted.
@@ -260,6 +261,7 @@ class Memory:
     writes: tuple[Sent, ...] = field(default=())
     vetting: Vetting | None = None
     reservation: Reservation | None = None
+    weights: tuple[str, frozenset[str]] | None = None
     marked_at: float | None = None
     owner_lives: tuple[str, bool] | None = None
     definition: Definition | None = None

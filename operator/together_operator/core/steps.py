@@ -73,6 +73,14 @@ class Vet:
 
 
 @dataclass(frozen=True, slots=True)
+class FindWeights:
+    """Look which weights the model of the resource stands for."""
+
+    credential: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Ask the model for one token.
 
@@ -259,6 +267,7 @@ Step = (
     | Look
     | Get
     | Vet
+    | FindWeights
     | Probe
     | FindOwner
     | FindDefinition

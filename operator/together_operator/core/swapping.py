@@ -30,7 +30,7 @@ def swap(case: Case, endpoint: Endpoint) -> Decision | None:
         The step or the wait; `None` if the current one is what the resource asks for.
     """
     current, following = case.current, _following(case)
-    if current is None:
+    if current is None or case.record.adopted:
         return None
     wanted = case.desired.immutable
     if following is not None:

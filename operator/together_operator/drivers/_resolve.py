@@ -112,6 +112,18 @@ class Resolver:
         types = await self._ways.types()
         return types if isinstance(types, Unavailable) else _offers(types, ways)
 
+    async def weights(self, project: Project, model: str) -> frozenset[str] | Unavailable:
+        """Resource names of the weights that a model stands for, none for an unknown one.
+
+        Args:
+            project: The project of the key.
+            model: The model.
+        """
+        ways = await self._ways.of(project, model)
+        if isinstance(ways, Unavailable):
+            return ways
+        return frozenset() if isinstance(ways, Refused) else frozenset(way.model for way in ways)
+
     async def _left(
         self,
         project: Project,

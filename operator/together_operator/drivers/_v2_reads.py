@@ -152,6 +152,17 @@ class V2Reads:
             return project
         return await self._resolver.offers_for(project, model)
 
+    async def weights(self, model: str) -> frozenset[str] | Unavailable:
+        """Read which weights a model stands for, by their resource names.
+
+        Args:
+            model: The model, as a resource names it.
+        """
+        project = await self._project()
+        if isinstance(project, Unavailable):
+            return project
+        return await self._resolver.weights(project, model)
+
     async def explain(self, order: Order, refused: Refused) -> Refused:
         """Add to a refusal of Together's what a person needs: alternatives, with prices.
 

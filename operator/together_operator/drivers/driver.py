@@ -105,6 +105,13 @@ class Driver(Protocol):
 class Deployer(Driver, Protocol):
     """A generation in which deployments run within endpoints."""
 
+    async def weights(self, model: str) -> frozenset[str] | Unavailable:
+        """Read which weights a model stands for, by their resource names; none if it is unknown.
+
+        Args:
+            model: The model, as a resource names it.
+        """
+
     async def deploy(
         self,
         endpoint_id: str,

@@ -80,9 +80,11 @@ def _same(field: str) -> str:
 
 
 _SWAPS = (
-    "(self.spec.replacement == 'Swap' && has(oldSelf.status.api) && oldSelf.status.api == 'V2')"
+    "(self.spec.replacement == 'Swap' && has(oldSelf.status.api) && oldSelf.status.api == 'V2'"
+    " && !(has(oldSelf.status.adopted) && oldSelf.status.adopted))"
 )
-"""Whether the resource is one that can be given another deployment."""
+"""Whether the resource is one that can be given another deployment. One that was taken over has
+no mark that would tell what it was made of."""
 
 
 def _fixed(field: str, to_change: str) -> Rule:
