@@ -1,4 +1,7 @@
-"""One key in one process: what it has seen at Together, shared by all resources of the key."""
+"""One key in one process: what it has seen at Together, shared by all resources of the key.
+
+Each generation of the API has its own: neither shows what is in the other.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from together_operator.core.observed import Poll
 from together_operator.core.scan import Found, Scan, Trait, classify, newcomers
 from together_operator.core.steps import Look
 from together_operator.resource.remote import Endpoint, Listing, Unavailable
+from together_operator.resource.spec import Api
 
 from .cloning import copy
 from .cluster_model import Body
@@ -26,6 +30,7 @@ class Account:
 
     Attributes:
         key: Its name.
+        api: The generation that is looked at.
         poll: The newest LIST.
         failures: How many LISTs in a row had no answer.
         trouble: What the latest came to, if it had none.
@@ -36,6 +41,7 @@ class Account:
     """
 
     key: str
+    api: Api = Api.V1
     poll: Poll | None = None
     failures: int = 0
     trouble: Unavailable | None = None
@@ -44,11 +50,16 @@ class Account:
     polled_at: float = float("-inf")
     told: set[str] = field(default_factory=set)
 
+    @property
+    def name(self) -> tuple[str, Api]:
+        """What it is known by."""
+        return self.key, self.api
+
     def list(self, world: World, since: float) -> Poll | Unavailable:
         """Have a LIST that was sent at or after a time."""
         if self.poll is not None and self.poll.sent_at >= min(since, world.now):
             return self.poll
-        answer = world.together.list(self.key, world.now)
+        answer = world.together.list(self.key, world.now, self.api)
         if isinstance(answer, Unavailable):
             self.failures += 1
             self.trouble = answer
@@ -61,16 +72,14 @@ class Account:
     def read(self, world: World, ids: tuple[str, ...]) -> None:
         """Read endpoints once and for all."""
         for endpoint_id in ids:
-            answer = world.together.get(self.key, endpoint_id)
+            answer = world.together.get(self.key, endpoint_id, self.api)
             if isinstance(answer, Endpoint):
-                marker = Marker.parse(answer.display_name)
-                self.traits[endpoint_id] = Trait(marker, answer.model, answer.hardware)
+                self.traits[endpoint_id] = _trait(answer)
 
     def relearn(self, endpoint: Endpoint) -> None:
         """Take in a new name of an endpoint that was read before."""
         if endpoint.id in self.traits:
-            marker = Marker.parse(endpoint.display_name)
-            self.traits[endpoint.id] = Trait(marker, endpoint.model, endpoint.hardware)
+            self.traits[endpoint.id] = _trait(endpoint)
 
     def look(
         self, world: World, step: Look, body: Body, taken: frozenset[str]
@@ -92,6 +101,7 @@ class Account:
             model=body.spec.model,
             hardware=body.spec.hardware,
             taken=taken,
+            name=step.name,
         )
 
     def marked(self, body: Body) -> tuple[Found, ...]:
@@ -114,3 +124,12 @@ class Account:
         new = copy(self)
         new.traits, new.told = dict(self.traits), set(self.told)
         return new
+
+
+def _trait(endpoint: Endpoint) -> Trait:
+    return Trait(
+        Marker.parse(endpoint.display_name),
+        endpoint.model,
+        endpoint.hardware,
+        vacant=endpoint.deployments == (),
+    )

@@ -14,8 +14,12 @@ from typing import Any
 from together_operator.core.marker import Marker, owner_tag
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.spec import Autoscaling, DeletionPolicy, OnMissing, State
+from together_operator.resource.remote import Bounds
+from together_operator.resource.spec import Api, Autoscaling, DeletionPolicy, OnMissing, State
+from together_operator.resource.status import Role
 
+from .account_model import CLUSTER
+from .deployments_model import Unit, taken, within
 from .judge import Violation
 from .together_model import BAD_HARDWARE, Machine
 from .world import HARDWARE, UID, World
@@ -80,33 +84,131 @@ def _recorded(world: World) -> Machine | None:
     return machine if machine is not None and machine.alive else None
 
 
-def _remote(change: Callable[[World, Machine], None]) -> Happening:
+def _serving(world: World) -> Machine | Unit | None:
+    """What is to run: the endpoint, or the deployment of it that is on record."""
+    machine = _recorded(world)
+    if machine is None or machine.api is Api.V1:
+        return machine
+    body = world.body
+    assert body is not None
+    units = world.together.deployments
+    found = (units.get(d.id) for d in body.status.deployments if d.role == Role.CURRENT)
+    return next((unit for unit in found if unit is not None and unit.alive), None)
+
+
+def _remote(change: Callable[[World, Machine | Unit], None]) -> Happening:
     def run(world: World) -> None:
-        machine = _recorded(world)
-        assert machine is not None
-        world.trace.append(f"{world.now:.0f} at Together: {machine.id} was {machine.state}")
-        change(world, machine)
+        thing = _serving(world)
+        assert thing is not None
+        world.trace.append(f"{world.now:.0f} at Together: {thing.id} was {thing.state}")
+        change(world, thing)
 
-    return Happening(run, lambda world: _recorded(world) is not None)
-
-
-def _force(state: str) -> Happening:
-    def change(world: World, machine: Machine) -> None:
-        machine.state, machine.since = state, world.now
-
-    return _remote(change)
+    return Happening(run, lambda world: _serving(world) is not None)
 
 
-def _rename(world: World, machine: Machine) -> None:
-    machine.display_name = "renamed by hand"
+def _force(state: str, second: str | None = None) -> Happening:
+    """Together, or a person, brings about a state; the second word is that of API v2."""
+
+    def change(world: World, thing: Machine | Unit) -> None:
+        there = isinstance(thing, Unit) and second is not None
+        thing.state, thing.since = second if there and second else state, world.now
+        if there and thing.state == "PROVISIONING":
+            thing.bounds = Bounds(1, 1)
+
+    def may(world: World) -> bool:
+        # What has failed in v2 has failed for good.
+        thing = _serving(world)
+        return thing is not None and not (isinstance(thing, Unit) and thing.state == "FAILED")
+
+    return Happening(_remote(change).run, may)
 
 
-def _scale(world: World, machine: Machine) -> None:
-    machine.bounds = type(machine.bounds)(7, 9)
+def _rename(world: World, thing: Machine | Unit) -> None:
+    if isinstance(thing, Machine):
+        thing.display_name = "renamed by hand"
+
+
+def _scale(world: World, thing: Machine | Unit) -> None:
+    if isinstance(thing, Machine) or thing.state not in ("STOPPING", "STOPPED", "FAILED"):
+        thing.bounds = Bounds(7, 9)
 
 
 def _copy_name(world: World, machine: Machine) -> None:
-    world.by_hand(machine.display_name)
+    if machine.api is Api.V1:
+        world.by_hand(machine.display_name)
+        return
+    marked = world.units()
+    unit = world.deploy_by_hand(machine, weight=0.0)
+    if marked:
+        # With our mark, and no name on record.
+        unit.name = f"other-{marked[0].name.partition('-')[2]}"
+
+
+def _delete_by_hand(world: World, machine: Machine) -> None:
+    together = world.together
+    for unit in within(together, machine.id):
+        unit.gone_at = world.now
+        world.judge.strangers.pop(unit.id, None)
+    together.remove(machine.id, world.now)
+
+
+# -- what a person does within an endpoint of API v2 -----------------------------------------------
+
+
+def _inside(change: Callable[[World, Machine], None]) -> Happening:
+    def run(world: World) -> None:
+        machine = _recorded(world)
+        assert machine is not None
+        world.trace.append(f"{world.now:.0f} in {machine.id}")
+        change(world, machine)
+
+    return Happening(run, _second)
+
+
+def _second(world: World) -> bool:
+    """Whether the recorded endpoint is one of API v2."""
+    machine = _recorded(world)
+    return machine is not None and machine.api is Api.V2 and len(world.judge.strangers) < 3
+
+
+def _undeploy(world: World, machine: Machine) -> None:
+    """A person stops and deletes the deployment that serves."""
+    unit = _serving(world)
+    if isinstance(unit, Unit):
+        machine.traffic = tuple(w for w in machine.traffic if w.deployment_id != unit.id)
+        unit.gone_at = world.now
+
+
+def _unroute(world: World, machine: Machine) -> None:
+    unit = _serving(world)
+    if unit is not None:
+        machine.traffic = tuple(w for w in machine.traffic if w.deployment_id != unit.id)
+
+
+def _test_beside(world: World, machine: Machine) -> None:
+    world.deploy_by_hand(machine, weight=25.0)
+
+
+def _end_test(world: World, machine: Machine) -> None:
+    """A person deletes what a person made."""
+    for unit in within(world.together, machine.id):
+        if unit.id in world.judge.strangers:
+            machine.traffic = tuple(w for w in machine.traffic if w.deployment_id != unit.id)
+            unit.gone_at = world.now
+            del world.judge.strangers[unit.id]
+
+
+def _take_name(world: World) -> None:
+    body = world.body
+    assert body is not None
+    world.beside(body.desired().endpoint_name(CLUSTER))
+
+
+def _name_free(world: World) -> bool:
+    body = world.body
+    return body is not None and not taken(
+        world.together, "red", body.desired().endpoint_name(CLUSTER)
+    )
 
 
 def _key(key: str | None) -> Happening:
@@ -173,19 +275,19 @@ def _recognised(world: World) -> bool:
     if _traces(world) == 1:
         return False
     machine = _recorded(world)
-    if machine is None:
+    if machine is None or machine.api is Api.V2:
         return not _copies(world)
     return Marker.parse(machine.display_name) is not None
 
 
 def _copies(world: World) -> bool:
     """Whether a person has copied a name that bears the resource's mark."""
-    return any(
-        machine.owner is None
-        and (marker := Marker.parse(machine.display_name)) is not None
-        and marker.owner == owner_tag(UID)
-        for machine in world.together.living()
-    )
+    together = world.together
+    theirs = [m.display_name for m in together.living() if m.owner is None]
+    units = [together.deployments[stranger] for stranger in world.judge.strangers]
+    theirs += [f" {unit.name.partition('-')[2]}" for unit in units if unit.alive]
+    marks = [Marker.parse(name) for name in theirs]
+    return any(mark is not None and mark.owner == owner_tag(UID) for mark in marks)
 
 
 def _strip_finalizer(world: World) -> None:
@@ -273,21 +375,26 @@ HAPPENINGS: dict[str, Happening] = {
     "half lag": _lag(30.0),
     "no lag": _lag(0.0),
     "idle stop": _force("STOPPING"),
-    "error": _force("ERROR"),
+    "error": _force("ERROR", "FAILED"),
     "unknown state": _force("MIGRATING"),
-    "known state": _force("STARTED"),
+    "known state": _force("STARTED", "READY"),
     "console stop": _force("STOPPED"),
-    "console start": _force("STARTING"),
+    "console start": _force("STARTING", "PROVISIONING"),
     "console rename": _remote(_rename),
     "console scale": _remote(_scale),
     "console delete": Happening(
-        _remote(lambda world, machine: world.together.remove(machine.id, world.now)).run,
+        lambda world: _delete_by_hand(world, _recorded(world)),  # type: ignore[arg-type]
         lambda world: _recorded(world) is not None and not _copies(world),
     ),
     "console copies name": Happening(
         lambda world: _copy_name(world, _recorded(world)),  # type: ignore[arg-type]
         lambda world: _recorded(world) is not None and _pile(world),
     ),
+    "console undeploy": _inside(_undeploy),
+    "console unroute": _inside(_unroute),
+    "a test beside": _inside(_test_beside),
+    "the test ends": _inside(_end_test),
+    "name taken": Happening(_take_name, _name_free),
     "foreign": Happening(_foreign, _pile),
     "foreign marked": Happening(_foreign_marked, _pile),
     "kill": Happening(_kill),
@@ -307,9 +414,10 @@ def end_faults(world: World) -> None:
     # One operator leads again; that two do no harm is what they were there to show.
     del world.processes[1:]
     together.denied.clear()
-    for machine in together.machines.values():
-        if machine.state == "MIGRATING":
-            machine.state, machine.since = "STARTED", world.now
+    for thing in together.things():
+        if thing.state == "MIGRATING":
+            running = "STARTED" if isinstance(thing, Machine) else "READY"
+            thing.state, thing.since = running, world.now
     world.lag = 0.0
     world.forbidden = None
     world.deaf = False
@@ -342,7 +450,7 @@ def mend(world: World) -> None:
     else:
         world.annotate(names.RECONCILE_REQUESTED_AT, f"t{world.now:.0f}")
         machine = _recorded(world)
-        if machine is not None and machine.state in ("STOPPED", "ERROR"):
+        if machine is not None and world.together.word(machine) in ("STOPPED", "ERROR"):
             world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
 
 
@@ -363,7 +471,7 @@ def _release(world: World) -> None:
     assert body is not None
     for machine in world.together.living():
         if machine.id in world.condition().message:
-            world.together.remove(machine.id, world.now)
+            _delete_by_hand(world, machine)
     world.annotate(names.RELEASE, f"{body.status.endpoint_id or 'unresolved'}")
 
 
@@ -398,6 +506,8 @@ def _carried_out(world: World) -> bool:
     machine = _recorded(world)
     if machine is None:
         return False
+    if machine.api is Api.V2:
+        return _runs_as_asked(world, machine, _serving(world))
     wanted = "STARTED" if body.spec.state is State.STARTED else "STOPPED"
     return (
         machine.state == wanted
@@ -405,6 +515,17 @@ def _carried_out(world: World) -> bool:
         and machine.minutes == body.spec.inactive_timeout_minutes
         and machine.display_name.startswith(body.desired().human_name)
     )
+
+
+def _runs_as_asked(world: World, machine: Machine, unit: Machine | Unit | None) -> bool:
+    body = world.body
+    assert body is not None
+    if unit is None or unit.minutes != body.spec.inactive_timeout_minutes:
+        return False
+    if body.spec.state is State.STOPPED:
+        return unit.state == "STOPPED"
+    routed = any(w.deployment_id == unit.id and w.weight > 0 for w in machine.traffic)
+    return unit.state == "READY" and unit.bounds == body.desired().bounds and routed
 
 
 def _beyond_help(world: World) -> bool:

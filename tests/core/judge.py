@@ -10,19 +10,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from together_operator.core.marker import Marker, cluster_tag, owner_tag
-from together_operator.core.steps import Create, Delete, Start, Stop, Update
+from together_operator.core.steps import (
+    Create,
+    Delete,
+    Deploy,
+    Route,
+    Start,
+    Stop,
+    Undeploy,
+    Update,
+)
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Order
-from together_operator.resource.spec import DeletionPolicy, OnMissing, State
+from together_operator.resource.remote import Bounds, Order
+from together_operator.resource.spec import Api, DeletionPolicy, OnMissing, Replacement, State
+from together_operator.resource.status import Role
 
 from .account_model import CLUSTER
 from .cloning import copy
 from .cluster_model import Body
+from .deployments_model import Unit, version, within
 
 if TYPE_CHECKING:
     from .process_model import Thought
     from .together_model import Machine
     from .world import World
+
+
+Rearrangement = Update | Start | Stop | Delete | Undeploy | Route
 
 
 class Violation(AssertionError):  # noqa: N818 (it tells what happened)
@@ -37,6 +51,8 @@ class Judge:
         remote_writes: How many requests to change something were sent to Together.
         licences: Resources that a person has asked to be started since they last ran.
         granted: Endpoints that a person said belong to a resource.
+        replacing: Owners (as marks name them) that have declared a replacement.
+        strangers: Deployments that a person made, with the bounds that a person gave them.
         deletes: The endpoints to which a DELETE was sent.
         unasked: Copies whose original is gone, before a person has said what is to be done.
         departed: Owners (as marks name them) that promised to leave nothing behind.
@@ -47,6 +63,8 @@ class Judge:
     creates: int = 0
     licences: set[str] = field(default_factory=set)
     granted: set[tuple[str, str]] = field(default_factory=set)
+    strangers: dict[str, Bounds] = field(default_factory=dict)
+    replacing: set[str] = field(default_factory=set)
     deletes: list[str] = field(default_factory=list)
     unasked: set[str] = field(default_factory=set)
     departed: set[str] = field(default_factory=set)
@@ -55,15 +73,29 @@ class Judge:
     # -- what is true at Together ----------------------------------------------------------------
 
     def look(self, world: World) -> None:
-        """I1: never two living endpoints on behalf of one resource."""
+        """I1: never two living endpoints, or running deployments, on behalf of one resource."""
+        together = world.together
+        for stranger, bounds in self.strangers.items():
+            unit = together.deployments[stranger]
+            if not unit.alive or unit.bounds != bounds:
+                raise Violation(f"I3: {stranger}, which a person made, was touched")
         if not self.bounded:
             return
-        owners = [m.owner for m in world.together.living() if m.owner is not None]
+        owners = [m.owner for m in together.living() if m.owner is not None]
         for owner in owners:
             if owners.count(owner) > 1:
                 raise Violation(f"I1: {owners.count(owner)} living endpoints of {owner}")
             if owner in self.departed:
                 raise Violation(f"G2: an endpoint of {owner} came to life after it had gone")
+        for body in world.cluster.bodies.values():
+            if body.spec.replacement is Replacement.SWAP:
+                self.replacing.add(owner_tag(body.uid))
+        running = [one.owner for one in together.running() if one.owner is not None]
+        for owner in running:
+            if running.count(owner) > (2 if owner in self.replacing else 1):
+                raise Violation(f"I1: {running.count(owner)} of {owner} run")
+            if owner in self.departed:
+                raise Violation(f"G2: a deployment of {owner} came to life after it had gone")
 
     def posts(self, world: World, thought: Thought, step: Create) -> None:
         """A POST leaves."""
@@ -88,14 +120,124 @@ class Judge:
             raise Violation("Rule 2: a POST without the mark")
         if body.uid in self.unasked:
             raise Violation("Rule 14: a restored copy orders an endpoint, and nobody was asked")
-        if step.order.started is not (body.spec.state is State.STARTED) and (
-            not world.creates_stopped
-        ):
+        second = bool(step.order.endpoint_name)
+        if step.order.started is not (body.spec.state is State.STARTED and not second):
             raise Violation("Rule 16: an order that is not as it was asked")
         if world.forbidden is not None:
             raise Violation("A POST against the operator's guards")
         if body.spec.adopt is not None:
             self._posts_beside(world, body)
+
+    # -- what leaves for API v2 ------------------------------------------------------------------
+
+    def deploys(self, world: World, thought: Thought, step: Deploy) -> None:
+        """A POST of a deployment leaves."""
+        self.remote_writes += 1
+        body, together = thought.body, world.together
+        if body.spec.suspend or body.deleting:
+            raise Violation("A deployment is ordered while suspended, or while being deleted")
+        if world.cluster.copies.get(body.uid) != step.credential:
+            raise Violation("Rule 1: a deployment is ordered without a key copy")
+        if world.forbidden is not None:
+            raise Violation("A deployment is ordered against the operator's guards")
+        if step.order.started:
+            raise Violation("Rule 16: a deployment is ordered that would run at once")
+        machine = together.machines.get(step.endpoint_id)
+        if machine is not None and machine.owner != owner_tag(body.uid):
+            raise Violation(f"I3: a deployment is ordered in {machine.id}, which is not ours")
+        if not self._alone(world):
+            return
+        operation = body.status.operation
+        if operation is None or operation.deploying != step.name:
+            raise Violation("Rule 1: a deployment is ordered without a record")
+        flying = [f for f in together.flights if f.verb == "deploy" and f.deployment == step.name]
+        made = [u for u in within(together, step.endpoint_id) if u.name == step.name]
+        if self.bounded and (flying or made):
+            raise Violation("Rule 7: a deployment is ordered again, and it may be there")
+
+    def rearranges(self, world: World, thought: Thought, step: Rearrangement) -> None:
+        """A PATCH or DELETE of something of API v2 leaves: I3, I8, G3, and suspend."""
+        self.remote_writes += 1
+        body, together = thought.body, world.together
+        tag, name = owner_tag(body.uid), type(step).__name__
+        machine = together.machines[step.endpoint_id]
+        if machine.owner != tag and (body.uid, machine.id) not in self.granted:
+            raise Violation(f"I3: {name} to {machine.id}, which is not ours")
+        if body.spec.suspend:
+            raise Violation(f"{name} while suspended")
+        match step:
+            case Delete():
+                self._deletes(world, body, step)
+            case Route():
+                self._routes(world, body, machine, step)
+            case Update() | Start() | Stop() | Undeploy():
+                unit = together.deployments.get(step.deployment_id or "")
+                if unit is None or unit.owner != tag:
+                    raise Violation(f"I3: {name} to {step.deployment_id}, which is not ours")
+                self._handles(world, body, unit, step)
+
+    def _routes(self, world: World, body: Body, machine: Machine, step: Route) -> None:
+        """Only our own entries of the traffic are ours."""
+        if step.version is None:
+            raise Violation("A write of the traffic without the version that it was decided on")
+        if step.version != version(machine):
+            return  # it has changed since, so that it is refused
+        ours = {u.id for u in world.together.deployments.values() if u.owner == owner_tag(body.uid)}
+        before = {w for w in machine.traffic if w.deployment_id not in ours}
+        after = {w for w in step.traffic if w.deployment_id not in ours}
+        if before != after:
+            raise Violation(f"I3: {before} of a person's traffic would become {after}")
+
+    def _handles(
+        self, world: World, body: Body, unit: Unit, step: Update | Start | Stop | Undeploy
+    ) -> None:
+        entries = {entry.id: entry.role for entry in body.status.deployments}
+        former = entries.get(unit.id) != Role.CURRENT
+        known = world.cluster.get(body.uid)
+        match step:
+            case Start():
+                role = entries.get(unit.id)
+                if role not in (Role.CURRENT, Role.NEXT):
+                    raise Violation(f"I1: {unit.id} is started and is not on record")
+                if role == Role.NEXT or self._replaces(world, body, unit):
+                    self.licences.add(body.uid)
+                self._starts(world, body)
+            case Stop() | Undeploy():
+                going = known is None or known.deleting or former
+                if isinstance(step, Undeploy):
+                    self.deletes.append(unit.id)
+                elif body.spec.state is State.STOPPED:
+                    return
+                if not going:
+                    raise Violation(f"G3: {type(step).__name__} to {unit.id}, which is to serve")
+                if body.deleting and _policy(world, body) is DeletionPolicy.RETAIN:
+                    raise Violation(f"{type(step).__name__} under Retain")
+            case Update(change=change):
+                if former or body.deleting:
+                    raise Violation(f"{unit.id} is changed and is not to serve")
+                bounds = change.bounds
+                if bounds is None:
+                    return
+                if bounds != body.desired().bounds or body.spec.state is State.STOPPED:
+                    raise Violation(f"I8: bounds {bounds} that the resource does not ask for")
+                more = bounds.min > unit.bounds.min or bounds.max > unit.bounds.max
+                if more and world.cluster.key is None:
+                    raise Violation("A raise without the person's key")
+                halted = unit.state in ("STOPPING", "STOPPED", "FAILED")
+                if halted and world.now > unit.since + world.timing.fence:
+                    raise Violation(f"I8: {unit.id} is scaled, which has stopped")
+
+    def _replaces(self, world: World, body: Body, unit: Unit) -> bool:
+        """Whether a deployment takes the place of one that ran and has vanished, as is asked."""
+        if body.spec.on_missing is not OnMissing.RECREATE:
+            return False
+        others = [u for u in world.together.deployments.values() if u.owner == unit.owner]
+        return any(not u.alive and u.state not in ("STOPPING", "STOPPED", "FAILED") for u in others)
+
+    def _alone(self, world: World) -> bool:
+        return len(world.processes) == 1
+
+    # -- what leaves for either ------------------------------------------------------------------
 
     def _posts_beside(self, world: World, body: Body) -> None:
         """A resource that takes over an endpoint orders one only in the place of what has gone."""
@@ -172,6 +314,15 @@ class Judge:
         if ours and known.status.endpoint_id == step.endpoint_id:
             raise Violation("G3: the recorded endpoint is deleted while its resource lives")
 
+    def leaves_behind(self, world: World, uid: str, endpoint_id: str) -> None:
+        """A DELETE leaves for what came late in v1: only ever of a resource that is in v2."""
+        self.remote_writes += 1
+        body = world.cluster.get(uid)
+        if world.together.machines[endpoint_id].owner != owner_tag(uid):
+            raise Violation(f"I3: DELETE to {endpoint_id}, which is not of {uid}")
+        if body is not None and body.status.endpoint_id == endpoint_id:
+            raise Violation(f"G3: {endpoint_id} is deleted, and is on record")
+
     def _starts(self, world: World, body: Body) -> None:
         if body.spec.state is not State.STARTED or body.deleting:
             raise Violation("I8: a start that the resource does not ask for")
@@ -201,13 +352,22 @@ class Judge:
         if ready.status == "True" and status.endpoint_id is None:
             raise Violation("Ready is True without an endpoint")
         ran = world.together.machines.get(status.endpoint_id or "")
-        if status.state == "STARTED" and ran is not None and ran.state == "STARTED":
+        told = status.state in ("STARTED", "READY")
+        if told and ran is not None and world.together.word(ran) == "STARTED":
             self.licences.discard(body.uid)
         missing = ready.reason == Reason.REMOTE_MISSING and status.endpoint_id is not None
         if missing and self.bounded:
             machine = world.together.machines.get(status.endpoint_id or "")
-            if machine is not None and machine.alive and self._visible(world, machine.project):
+            missed = machine is not None and machine.alive and self._serves(world, body, machine)
+            if missed and machine is not None and self._visible(world, machine.project):
                 raise Violation(f"I5: {machine.id} is called missing and lives")
+
+    def _serves(self, world: World, body: Body, machine: Machine) -> bool:
+        """Whether what is on record to serve is there."""
+        current = [d.id for d in body.status.deployments if d.role == Role.CURRENT]
+        if machine.api is Api.V1 or not current:
+            return True
+        return world.together.deployments[current[0]].alive
 
     def _visible(self, world: World, project: str) -> bool:
         key = world.cluster.key
@@ -227,6 +387,7 @@ class Judge:
             f
             for f in world.together.flights
             if isinstance(f.what, Order)
+            and f.verb == "create"
             and (marker := Marker.parse(f.what.display_name)) is not None
             and marker.owner == tag
         ]
@@ -244,7 +405,7 @@ class Judge:
         ]
         policy = _policy(world, body)
         if policy is DeletionPolicy.STOP:
-            left = [m for m in left if m.state not in ("STOPPED", "ERROR")]
+            left = [m for m in left if world.together.word(m) not in ("STOPPED", "ERROR")]
         if policy is DeletionPolicy.RETAIN:
             left = []
         if left:
@@ -265,7 +426,8 @@ class Judge:
         new = copy(self)
         new.licences, new.granted = set(self.licences), set(self.granted)
         new.deletes, new.unasked = list(self.deletes), set(self.unasked)
-        new.departed = set(self.departed)
+        new.departed, new.strangers = set(self.departed), dict(self.strangers)
+        new.replacing = set(self.replacing)
         return new
 
 

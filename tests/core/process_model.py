@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from together_operator.core.case import FAILED_POLLS, Case
+from together_operator.core.choosing import generation
 from together_operator.core.decide import decide
 from together_operator.core.learning import (
     Outcome,
@@ -21,13 +22,15 @@ from together_operator.core.learning import (
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory, Reservation
 from together_operator.core.noticing import notice, replace_memory
-from together_operator.core.observed import Keys, Observed, Poll
+from together_operator.core.observed import Keys, Observed
+from together_operator.core.record import Recorded
 from together_operator.core.report import GRACED, report
 from together_operator.core.steps import (
     Consume,
     Create,
     Decision,
     Delete,
+    Deploy,
     FindDefinition,
     FindOwner,
     Finish,
@@ -40,19 +43,23 @@ from together_operator.core.steps import (
     Publish,
     Record,
     Reserve,
+    Route,
     Start,
+    Step,
     Stop,
+    Undeploy,
     Update,
     Vet,
     Wait,
 )
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Done, Endpoint, Phase, Unavailable
+from together_operator.resource.remote import Done, Endpoint, Phase, Refused, Unavailable
 from together_operator.resource.spec import Api
 from together_operator.resource.status import Status
 from together_operator.resource.times import parse_time
 
+from . import polling_model
 from .account_model import CLUSTER, Account
 from .cloning import copy
 from .cluster_model import Body, Conflict, NotFound
@@ -97,11 +104,14 @@ class Entry:
     """What the poller has to know of a resource."""
 
     credential: str | None
+    api: Api
     endpoint_id: str | None
     state: str | None
     moving: bool
     missing: bool
     removing: tuple[str, ...] = ()
+    units: tuple[polling_model.Told, ...] = ()
+    open_v1: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +172,16 @@ class Process:
     Attributes:
         name: For traces.
         works: What it works on, by uid.
-        accounts: What it has seen, by key.
+        accounts: What it has seen, by key and generation.
         reserved: Which resource may take over an endpoint, by endpoint.
+        closed: The keys to which Together has said that v1 is closed.
     """
 
     name: str
     works: dict[str, Work] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[tuple[str, Api], Account] = field(default_factory=dict)
     reserved: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
 
     # -- thinking --------------------------------------------------------------------------------
 
@@ -204,10 +216,14 @@ class Process:
         work = self.works[thought.uid]
         work.again = work.again and work.body is not None
         work.memory, work.body = thought.case.memory, thought.body
-        keys = thought.case.observed.keys
+        keys, api = thought.case.observed.keys, thought.case.observed.api
         for key in (keys.held, keys.user):
             if key is not None:
-                self.accounts.setdefault(key, Account(key))
+                self.account(key, api)
+
+    def account(self, key: str, api: Api) -> Account:
+        """What has been seen with a key in a generation."""
+        return self.accounts.setdefault((key, api), Account(key, api))
 
     def _observe(self, world: World, body: Body, memory: Memory) -> Case:
         user = None if world.cluster.key is None else world.cluster.key
@@ -215,14 +231,16 @@ class Process:
         trouble = None
         if user is None:
             trouble = Unavailable(Reason.SECRET_MISSING, "Secret together does not exist")
+        desired = body.desired()
+        api = self._api(body, memory, held or user or "", world)
         for key in (held, user):
             if key is not None:
-                self.accounts.setdefault(key, Account(key))
-        account = self.accounts.get(held or user or "")
+                self.account(key, api)
+        account = self.accounts.get((held or user or "", api))
         lasting = account is not None and account.failures >= FAILED_POLLS
         observed = Observed(
             cluster=CLUSTER,
-            api=Api.V1,
+            api=api,
             nonce=world.draw_nonce(),
             timing=world.timing,
             keys=Keys(user, held, trouble),
@@ -234,13 +252,38 @@ class Process:
             holder=self._holder(world, body),
             former_phase=PHASES.get(body.status.state or "", Phase.UNKNOWN),
             markers_lost=world.markers_lost,
-            deploys=world.creates_stopped,
+            deploys=api is Api.V2,
+            closed=(held or user) in self.closed,
             marked=account.marked(body) if account else (),
             probes=world.probes,
             unsynced=_unsynced(body.status, EPOCH + world.now),
         )
-        case = Case(body.desired(), body.status, observed, world.now)
+        case = Case(desired, body.status, observed, world.now)
         return replace_memory(case, notice(case))
+
+    def _api(self, body: Body, memory: Memory, key: str, world: World) -> Api:
+        """Which generation carries the resource, or would."""
+        blank = Observed(CLUSTER, Api.V1, "", world.timing, Keys(None, None), memory)
+        record = Recorded(body.desired(), body.status, blank, world.now).record
+        self._recall(world, body, record, key)
+        return generation(body.spec, record, closed=key in self.closed, first=world.first)
+
+    def _recall(self, world: World, body: Body, record: Status, key: str) -> None:
+        """Learn from a record that v1 is closed to its key."""
+        operation = record.operation
+        held = world.cluster.copies.get(body.uid)
+        if operation is None or held is None or operation.credential != held or key != held:
+            return
+        refusal = operation.refusal
+        moved = record.api == Api.V2 and body.spec.api is Api.AUTO and world.first is Api.V1
+        if moved or (refusal is not None and refusal.reason == Reason.V1_CLOSED):
+            self.closed.add(held)
+
+    def _closed(self, step: Step, outcome: Outcome) -> None:
+        """Remember that Together has closed v1 to a key."""
+        said = isinstance(outcome, Refused) and outcome.reason is Reason.V1_CLOSED
+        if isinstance(step, Create) and said:
+            self.closed.add(step.credential)
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -274,6 +317,7 @@ class Process:
         if label.startswith("kill"):
             raise Killed
         work.memory = learn(case, step, outcome, world.now)
+        self._closed(step, outcome)
         work.body = after
         if after is not None:
             work.memory = own_write(work.memory, str(thought.body.version), str(after.version))
@@ -366,33 +410,34 @@ class Process:
         step = thought.decision.step
         seen = outcome.endpoint if isinstance(outcome, Done) else outcome
         if isinstance(seen, Endpoint) and isinstance(step, Get | Vet | Update | Start | Stop):
-            self.accounts[step.credential].relearn(seen)
+            self.account(step.credential, thought.case.observed.api).relearn(seen)
         return outcome
 
     def _at_together(self, world: World, thought: Thought, label: str) -> Outcome:
         step, together = thought.decision.step, world.together
+        api = thought.case.observed.api
         if label == "hide":
             together.hiding += 1
         if label == "omit":
             together.omitting = True
-        if label == "down" and not isinstance(step, Create):
+        if label == "down" and not isinstance(step, Create | Deploy):
             return Unavailable(Reason.UNREACHABLE, "Together cannot be reached")
         match step:
             case List(credential=key, since=since):
-                return self.accounts[key].list(world, since)
+                return self.account(key, api).list(world, since)
             case Look():
-                return self.accounts[step.credential].look(
+                return self.account(step.credential, api).look(
                     world, step, thought.body, self._taken(thought.body)
                 )
             case Get(credential=key, endpoint_id=endpoint_id):
-                return together.get(key, endpoint_id)
+                return together.get(key, endpoint_id, api)
             case Vet(credential=key, endpoint_id=endpoint_id):
-                return together.get(key, endpoint_id)
+                return together.get(key, endpoint_id, api)
             case Probe(credential=key, name=name):
                 return probe(world, key, name)
             case Create():
                 return create(world, thought, step, label)
-            case Update() | Start() | Stop() | Delete():
+            case Update() | Start() | Stop() | Delete() | Deploy() | Undeploy() | Route():
                 return change(world, thought, step, label)
             case _:
                 raise TypeError(step)
@@ -459,12 +504,17 @@ class Process:
         ours = operation is not None and operation.uid == body.uid
         work.entry = Entry(
             case.credential,
+            case.observed.api,
             body.status.endpoint_id if ours else None,
             body.status.state,
             conditions[ConditionType.RECONCILING].status == "True" or body.deleting,
             ready.reason == Reason.REMOTE_MISSING,
             operation.removing if operation is not None and ours else (),
+            polling_model.units(body.status) if ours else (),
+            operation.open if operation is not None and body.status.api == Api.V2 else (),
         )
+        if work.entry.open_v1 and case.credential is not None:
+            self.account(case.credential, Api.V1)
         pauses = [] if step.after is None else [step.after]
         if case.observed.keys.trouble is not None:
             pauses.append(world.pace.key)
@@ -481,6 +531,7 @@ class Process:
             if flying is not None and flying.at <= world.now:
                 case = replace_memory(flying.case, work.memory)
                 work.memory = learn(case, flying.step, flying.outcome, world.now)
+                self._closed(flying.step, flying.outcome)
                 work.flying, work.ready = None, True
 
     def next_event(self) -> float:
@@ -489,88 +540,13 @@ class Process:
         times += [work.due for work in self.works.values() if work.due is not None]
         return min(times, default=float("inf"))
 
-    def interval(self, world: World, account: Account) -> float:
-        """Seconds between two LISTs with a key."""
-        moving = any(
-            work.entry is not None and work.entry.moving and work.entry.credential == account.key
-            for work in self.works.values()
-        )
-        pause = world.pace.moving if moving else world.pace.resting
-        longest = world.pace.failing
-        return min(pause * 2.0**account.failures, longest) if account.failures else pause
-
     def next_poll(self, world: World) -> float:
         """When the next LIST is due."""
-        return min(
-            (a.polled_at + self.interval(world, a) for a in self.accounts.values()),
-            default=float("inf"),
-        )
+        return polling_model.due(world, self)
 
     def poll(self, world: World) -> None:
         """Look with each key whose time has come, and wake what is not as it was reported."""
-        for uid in world.cluster.tombstones:
-            key = world.cluster.copies[uid]
-            self.accounts.setdefault(key, Account(key))
-        for account in self.accounts.values():
-            if account.polled_at + self.interval(world, account) <= world.now:
-                account.polled_at = world.now
-                self._poll(world, account)
-
-    def _poll(self, world: World, account: Account) -> None:
-        entries = {
-            uid: work.entry
-            for uid, work in self.works.items()
-            if work.entry is not None and work.entry.credential == account.key
-        }
-        lasting = account.failures >= FAILED_POLLS
-        answer = account.list(world, world.now)
-        if isinstance(answer, Unavailable):
-            if account.failures == FAILED_POLLS:
-                for uid in entries:
-                    self.wake(world, uid)
-            return
-        for uid, entry in entries.items():
-            if lasting:
-                self.wake(world, uid)
-            if entry.endpoint_id is None:
-                continue
-            line = answer.lines.get(entry.endpoint_id)
-            if line is None:
-                changed = not entry.missing
-            else:
-                changed = entry.missing or line.state != entry.state
-            if changed:
-                self.wake(world, uid)
-        self._newcomers(world, account, answer)
-        self._bury(world, account, answer)
-
-    def _newcomers(self, world: World, account: Account, poll: Poll) -> None:
-        listed = frozenset(poll.lines)
-        seconds, account.before = listed & account.before, listed
-        recorded = {work.entry.endpoint_id for work in self.works.values() if work.entry}
-        fresh = sorted(i for i in seconds if i not in recorded and i not in account.traits)
-        account.read(world, tuple(fresh))
-        tags = {owner_tag(uid): uid for uid in self.works}
-        for endpoint_id, trait in account.traits.items():
-            if trait.marker is None or endpoint_id in account.told or endpoint_id in recorded:
-                continue
-            uid = tags.get(trait.marker.owner)
-            if uid is not None and self.works[uid].entry is not None:
-                account.told.add(endpoint_id)
-                self.wake(world, uid)
-        account.told &= listed
-
-    def _bury(self, world: World, account: Account, poll: Poll) -> None:
-        """Delete what came to life after its resource had gone (create-once rule 13)."""
-        for uid, nonces in world.cluster.tombstones.items():
-            if world.cluster.copies[uid] != account.key or uid in self.works:
-                continue
-            for endpoint_id in poll.lines:
-                trait = account.traits.get(endpoint_id)
-                marker = trait.marker if trait is not None else None
-                if marker is not None and marker.owner == owner_tag(uid) and marker.nonce in nonces:
-                    world.judge.buries(world, uid, endpoint_id)
-                    world.together.remove(endpoint_id, world.now)
+        polling_model.poll(world, self)
 
     # -- for a search ----------------------------------------------------------------------------
 
@@ -581,6 +557,7 @@ class Process:
             {uid: copy(work) for uid, work in self.works.items()},
             {key: account.clone() for key, account in self.accounts.items()},
             dict(self.reserved),
+            set(self.closed),
         )
 
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from together_operator.core.learning import Outcome
-from together_operator.core.steps import Create, Delete, Start, Stop, Update
+from together_operator.core.steps import (
+    Create,
+    Delete,
+    Deploy,
+    Route,
+    Start,
+    Stop,
+    Undeploy,
+    Update,
+)
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -20,6 +29,8 @@ from together_operator.resource.remote import (
     Unavailable,
 )
 
+from . import deployments_model as second
+from .rearranging_model import Write, rearrange
 from .together_model import Flight
 
 if TYPE_CHECKING:
@@ -31,8 +42,12 @@ def probe(world: World, key: str, name: str) -> Done | Refused | Unavailable:
     trouble = world.together.trouble(key)
     if trouble is not None:
         return trouble
-    for machine in world.together.living():
-        if world.together.show(machine).name == name and machine.state == "STARTED":
+    together = world.together
+    for machine in together.living():
+        if together.show(machine).name != name:
+            continue
+        routed = [together.deployments[w.deployment_id] for w in machine.traffic if w.weight > 0]
+        if machine.state == "STARTED" or any(u.state == "READY" and u.alive for u in routed):
             return Done()
     return Refused(Reason.PROBING, f"{name} does not answer yet", retryable=True)
 
@@ -54,6 +69,11 @@ def create(world: World, thought: Thought, step: Create, label: str) -> Outcome:
         return Refused(Reason.INVALID_REQUEST, "The request is not valid")
     world.judge.posts(world, thought, step)
     project = together.projects[step.credential]
+    name = step.order.endpoint_name
+    if name and second.taken(together, project, name):
+        if label in ("ok", "flying"):
+            return Refused(Reason.NAME_TAKEN, f"There is an endpoint {name} already")
+        return Ambiguous("The answer was lost")
     if label in ("late", "kill-late", "slow-late", "flying-late"):
         if label == "slow-late":
             world.pass_time(world.timing.post_timeout)
@@ -62,7 +82,8 @@ def create(world: World, thought: Thought, step: Create, label: str) -> Outcome:
             at += world.timing.post_timeout
         together.fly(Flight(at, "create", project, step.order, lag=world.lag))
     elif label not in ("nothing", "slow-nothing"):
-        machine = together.make(step.order, project, world.now, lag=world.lag)
+        make = second.make_endpoint if name else type(together).make
+        machine = make(together, step.order, project, world.now, lag=world.lag)
         world.judge.look(world)
         if label in ("ok", "flying"):
             return Done(together.show(machine))
@@ -71,10 +92,11 @@ def create(world: World, thought: Thought, step: Create, label: str) -> Outcome:
     return Ambiguous("The answer was lost")
 
 
-def change(
-    world: World, thought: Thought, step: Update | Start | Stop | Delete, label: str
-) -> Outcome:
+def change(world: World, thought: Thought, step: Write, label: str) -> Outcome:
     together = world.together
+    if thought.case.observed.deploys:
+        return rearrange(world, thought, step, label)
+    assert not isinstance(step, Deploy | Undeploy | Route)
     world.judge.changes(world, thought, step)
     refusal = together.refusal(step.credential, None)
     if refusal is not None:

@@ -15,7 +15,7 @@ from together_operator.core.report import ROWS, report
 from together_operator.core.steps import Create, Decision, Situation, Update, Wait
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.spec import Autoscaling, DeletionPolicy, State
+from together_operator.resource.spec import Api, Autoscaling, DeletionPolicy, State
 from together_operator.resource.status import Status
 
 from .process_model import HOST
@@ -34,7 +34,7 @@ MEANING = {
 TABLE = {
     WORK: {
         Reason.CREATING, Reason.CLAIMING, Reason.ADOPTING, Reason.SCALING, Reason.STARTING,
-        Reason.STOPPING, Reason.RENAMING, Reason.UPDATING, Reason.PROBING,
+        Reason.STOPPING, Reason.RENAMING, Reason.UPDATING, Reason.PROBING, Reason.REPLACING,
         Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE,
         Reason.SECRET_MISSING, Reason.UNAUTHORIZED,
         Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED, Reason.DELETING,
@@ -45,7 +45,7 @@ TABLE = {
         Reason.CONFIG_REQUIRED,
         Reason.INVALID_REQUEST, Reason.NOT_ALLOWED, Reason.UNSUPPORTED, Reason.NAME_TAKEN,
         Reason.ENDPOINT_CONFLICT, Reason.CREDENTIAL_MISMATCH, Reason.RESTORED_COPY,
-        Reason.ADOPTION_REFUSED,
+        Reason.ADOPTION_REFUSED, Reason.REPLACEMENT_FAILED,
         Reason.REMOTE_MISSING, Reason.STOPPED_REMOTELY, Reason.ATTEMPTS_EXHAUSTED,
         Reason.INCONCLUSIVE_SCAN, Reason.MARKERS_LOST, Reason.ENDPOINT_FAILED,
         Reason.CONNECTION_CONFLICT, Reason.DELETION_BLOCKED,
@@ -262,6 +262,7 @@ def _invalid_change(world: World) -> None:
 
 
 def _closed(world: World) -> None:
+    world.edit(api=Api.V1)
     world.together.retired = True
     world.run(10)
 

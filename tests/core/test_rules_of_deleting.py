@@ -131,7 +131,7 @@ def test_rule_12_gone_is_two_lists_that_span_the_lag_and_a_404_with_one_key() ->
     assert absence is not None
     assert absence.last - absence.first >= world.timing.lag
     assert absence.not_found is not None
-    assert case.memory.looked_with == "K1"
+    assert case.memory.looked_with == "K1/V1"
     assert case.memory.scan is not None
     assert case.memory.scan.sent_at >= absence.first
 

@@ -10,13 +10,15 @@ import pytest
 from together_operator.core.steps import (
     Create,
     Delete,
+    Deploy,
     Prepare,
     Record,
+    Start,
     Update,
 )
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Order
-from together_operator.resource.spec import State
+from together_operator.resource.spec import Api, State
 
 from .process_model import Process
 from .world import UID, World
@@ -161,9 +163,16 @@ def test_rule_16_v1_creates_started_and_stopped_only_when_asked() -> None:
     assert not order_of(World.with_resource(state=State.STOPPED)).started
 
 
-def test_rule_16_a_generation_that_creates_stopped_is_started_once_it_is_on_record() -> None:
-    world = World.with_resource()
-    world.creates_stopped = True
+def test_rule_16_v2_creates_stopped_and_starts_what_is_on_record() -> None:
+    world = World.with_resource(api=Api.V2)
+    assert not order_of(world, "ok").started
+    deployed = world.meet(Deploy)
+    assert isinstance(deployed.decision.step, Deploy)
+    assert not deployed.decision.step.order.started
+    assert [unit.runs for unit in world.units()] == [False]
+    started = world.meet(Start)
+    assert isinstance(started.decision.step, Start)
+    assert started.decision.step.deployment_id == started.body.status.deployments[0].id
     world.run(200)
     assert world.reason() == Reason.SERVING
     assert not world.judge.deletes

@@ -243,7 +243,7 @@ def test_another_project_s_key_settles_nothing() -> None:
 
 
 def test_a_closed_v1_is_told_and_nothing_else_is_tried() -> None:
-    world = World.with_resource()
+    world = World.with_resource(api="V1")
     world.together.retired = True
     world.run(600)
     assert world.reason() == Reason.V1_CLOSED

@@ -1,12 +1,13 @@
-"""Together v1 as far as a decision can notice it: endpoints, lagging lists, lost and late effects.
+"""Together as far as a decision can notice it: endpoints, lagging lists, lost and late effects.
 
 Deterministic and without a clock of its own. Whatever can go wrong is a switch that a test throws,
-so that a run is its script and nothing else.
+so that a run is its script and nothing else. What runs within endpoints of the second generation
+is in a module of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from together_operator.core.marker import Marker
@@ -22,8 +23,11 @@ from together_operator.resource.remote import (
     Refused,
     Summary,
     Unavailable,
+    Weight,
 )
+from together_operator.resource.spec import Api
 
+from . import deployments_model as second
 from .cloning import copy
 
 EPOCH = 1_700_000_000.0
@@ -36,6 +40,7 @@ LIFE: Mapping[str, tuple[str, float]] = {
     "PENDING": ("STARTING", 3.0),
     "STARTING": ("STARTED", 20.0),
     "STOPPING": ("STOPPED", 10.0),
+    "PROVISIONING": ("READY", 20.0),
 }
 """What each passing state turns into, and after how many seconds."""
 
@@ -46,6 +51,9 @@ PHASES = {
     "STOPPING": Phase.STOPPING,
     "STOPPED": Phase.STOPPED,
     "ERROR": Phase.FAILED,
+    "PROVISIONING": Phase.STARTING,
+    "READY": Phase.STARTED,
+    "FAILED": Phase.FAILED,
 }
 """What the words of its states mean."""
 
@@ -55,6 +63,9 @@ class Machine:
     """One endpoint, as it truly is.
 
     Attributes:
+        api: Its generation; in the second what runs is within it, and its own state is empty.
+        name: What it is called, where that is chosen by who creates it.
+        traffic: Who answers under that name.
         owner: The owner part of the marker in its POST body; `None` if a person made it.
         nonce: The nonce part of the same.
         since: When its state last changed.
@@ -78,6 +89,9 @@ class Machine:
     listed_from: float
     listed_until: float = float("inf")
     gone_at: float | None = None
+    api: Api = Api.V1
+    name: str = ""
+    traffic: tuple[Weight, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -87,14 +101,22 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A request whose effect is still on its way."""
+    """A request whose effect is still on its way.
+
+    Attributes:
+        what: What it asks for.
+        deployment: The id of a deployment, or the name of one that is to be made.
+        version: The etag that it names.
+    """
 
     at: float
     verb: str
     project: str
-    what: Order | Change | None
+    what: Order | Change | tuple[Weight, ...] | None
     endpoint_id: str = ""
     lag: float = 0.0
+    deployment: str | None = None
+    version: str | None = None
 
 
 @dataclass(slots=True)
@@ -114,6 +136,8 @@ class Together:
         skew: Seconds by which its clock is ahead of Kubernetes'.
         unlist: Seconds for which a LIST still shows what has been deleted.
         life: What each passing state turns into, and after how many seconds.
+        deployments: What runs, or may run, within endpoints of the second generation.
+        unique: Whether no two deployments of an endpoint may have the same name.
     """
 
     projects: dict[str, str] = field(
@@ -133,6 +157,8 @@ class Together:
     flights: tuple[Flight, ...] = ()
     omitted_at: float = float("-inf")
     life: Mapping[str, tuple[str, float]] = field(default_factory=lambda: LIFE)
+    deployments: dict[str, second.Unit] = field(default_factory=dict)
+    unique: bool = False
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -140,23 +166,28 @@ class Together:
         """When something happens by itself."""
         times = [flight.at for flight in self.flights]
         times += [
-            machine.since + self.life[machine.state][1]
-            for machine in self.machines.values()
-            if machine.alive and machine.state in self.life and not self._stuck(machine)
+            thing.since + self.life[thing.state][1]
+            for thing in self.things()
+            if thing.alive and thing.state in self.life and not self._stuck(thing)
         ]
         return min(times, default=float("inf"))
 
-    def _stuck(self, machine: Machine) -> bool:
-        return self.full and machine.state == "PENDING"
+    def things(self) -> Iterator[Machine | second.Unit]:
+        """Everything that has a state."""
+        yield from self.machines.values()
+        yield from self.deployments.values()
+
+    def _stuck(self, thing: Machine | second.Unit) -> bool:
+        return self.full and thing.state in ("PENDING", "PROVISIONING")
 
     def pass_to(self, now: float) -> None:
         """Let happen what is due."""
-        for machine in self.machines.values():
-            while machine.alive and machine.state in self.life and not self._stuck(machine):
-                state, seconds = self.life[machine.state]
-                if machine.since + seconds > now:
+        for thing in self.things():
+            while thing.alive and thing.state in self.life and not self._stuck(thing):
+                state, seconds = self.life[thing.state]
+                if thing.since + seconds > now:
                     break
-                machine.state, machine.since = state, machine.since + seconds
+                thing.state, thing.since = state, thing.since + seconds
         due = [flight for flight in self.flights if flight.at <= now]
         self.flights = tuple(flight for flight in self.flights if flight.at > now)
         for flight in due:
@@ -164,7 +195,12 @@ class Together:
 
     def _land(self, flight: Flight) -> None:
         if isinstance(flight.what, Order) and flight.verb == "create":
-            self.make(flight.what, flight.project, flight.at, lag=flight.lag)
+            if not flight.what.endpoint_name:
+                self.make(flight.what, flight.project, flight.at, lag=flight.lag)
+            elif not second.taken(self, flight.project, flight.what.endpoint_name):
+                second.make_endpoint(self, flight.what, flight.project, flight.at, lag=flight.lag)
+        elif self.machines[flight.endpoint_id].api is Api.V2:
+            second.land(self, flight)
         elif flight.verb == "delete":
             self.remove(flight.endpoint_id, flight.at)
         elif isinstance(flight.what, Change):
@@ -184,7 +220,7 @@ class Together:
         """An endpoint comes into being."""
         marker = None if by_hand else Marker.parse(order.display_name)
         machine = Machine(
-            id=f"endpoint-{len(self.machines) + 1}",
+            id=f"{'ep_' if order.endpoint_name else 'endpoint-'}{len(self.machines) + 1}",
             project=project,
             display_name=order.display_name,
             model=order.model,
@@ -227,6 +263,21 @@ class Together:
         if verb == "start" and machine.state in ("STOPPED", "ERROR", "STOPPING"):
             machine.state, machine.since = "STARTING", now
 
+    def running(self) -> list[Machine | second.Unit]:
+        """Everything that costs, or may cost without anybody's doing."""
+        first = [m for m in self.living() if m.api is Api.V1]
+        return [*first, *(unit for unit in self.deployments.values() if unit.runs)]
+
+    def word(self, machine: Machine) -> str:
+        """What an endpoint of either generation does, in the words of the first."""
+        if machine.api is Api.V1:
+            return machine.state
+        within = [unit for unit in second.within(self, machine.id) if unit.owner is not None]
+        words = {"READY": "STARTED", "PROVISIONING": "STARTING", "FAILED": "ERROR"}
+        runs = next((unit for unit in within if unit.runs), None)
+        unit = runs or (within[0] if within else None)
+        return "STOPPED" if unit is None else words.get(unit.state, unit.state)
+
     def living(self) -> list[Machine]:
         """Every endpoint that exists."""
         return [machine for machine in self.machines.values() if machine.alive]
@@ -247,7 +298,7 @@ class Together:
         """Its clock."""
         return EPOCH + now + self.skew
 
-    def list(self, key: str, now: float) -> Listing | Unavailable:
+    def list(self, key: str, now: float, api: Api = Api.V1) -> Listing | Unavailable:
         """One LIST."""
         trouble = self.trouble(key)
         if trouble is not None:
@@ -257,7 +308,11 @@ class Together:
             hidden = now < machine.listed_from or (
                 not machine.alive and now >= machine.listed_until
             )
-            if not hidden and machine.project == self.projects[key]:
+            if hidden or machine.project != self.projects[key] or machine.api is not api:
+                continue
+            if api is Api.V2:
+                shown[machine.id] = second.line(self, machine, now)
+            else:
                 shown[machine.id] = Summary(
                     machine.id,
                     machine.state,
@@ -268,13 +323,15 @@ class Together:
             self.omitting, self.omitted_at, shown = False, now, {}
         return Listing(shown, self.date(now))
 
-    def get(self, key: str, endpoint_id: str) -> Endpoint | Absent | Unavailable:
+    def get(self, key: str, endpoint_id: str, api: Api = Api.V1) -> Endpoint | Absent | Unavailable:
         """One GET."""
         trouble = self.trouble(key)
         if trouble is not None:
             return trouble
         machine = self.machines.get(endpoint_id)
         if machine is None or not machine.alive or machine.project != self.projects[key]:
+            return Absent()
+        if machine.api is not api:
             return Absent()
         if self.hiding:
             self.hiding -= 1
@@ -283,6 +340,8 @@ class Together:
 
     def show(self, machine: Machine) -> Endpoint:
         """An endpoint as its whole picture is told."""
+        if machine.api is Api.V2:
+            return second.show(self, machine)
         return Endpoint(
             id=machine.id,
             name=f"acme/{machine.model}-{machine.id[9:]}",
@@ -304,7 +363,7 @@ class Together:
             return Refused(trouble.reason, trouble.message, retryable=True)
         if order is None:
             return None
-        if self.retired:
+        if self.retired and not order.endpoint_name:
             return Refused(Reason.V1_CLOSED, "v1 is closed for create")
         if order.hardware == BAD_HARDWARE:
             return Refused(Reason.INVALID_HARDWARE, "There is no such hardware")
@@ -317,4 +376,5 @@ class Together:
         new = copy(self)
         new.denied = set(self.denied)
         new.machines = {key: copy(machine) for key, machine in self.machines.items()}
+        new.deployments = {key: copy(unit) for key, unit in self.deployments.items()}
         return new

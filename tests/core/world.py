@@ -15,6 +15,7 @@ from together_operator.core.steps import (
     Consume,
     Create,
     Delete,
+    Deploy,
     FindDefinition,
     FindOwner,
     Finish,
@@ -26,9 +27,11 @@ from together_operator.core.steps import (
     Probe,
     Record,
     Reserve,
+    Route,
     Start,
     Step,
     Stop,
+    Undeploy,
     Update,
     Vet,
     Wait,
@@ -36,12 +39,14 @@ from together_operator.core.steps import (
 from together_operator.core.timing import Timing
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Bounds, Order
-from together_operator.resource.spec import SecretKeyRef, Spec, State
+from together_operator.resource.remote import Bounds, Order, Weight
+from together_operator.resource.spec import Api, SecretKeyRef, Spec, State
 from together_operator.resource.status import Condition, Operation, Status
 
+from . import deployments_model as second
 from .cloning import copy
 from .cluster_model import Body, Cluster
+from .deployments_model import Unit
 from .judge import Judge, Violation
 from .process_model import Pace, Process, Thought
 from .together_model import Machine, Together
@@ -81,6 +86,12 @@ _LABELS: dict[type[Step], tuple[str, ...]] = {
            "kill-after", "kill-late"),
     Delete: ("ok", "lost", "late", "nothing", "refused", "absent", "kill", "kill-after",
              "kill-late"),
+    Deploy: ("ok", "lost", "late", "nothing", "unsent", "paused", "refused", "refused-for-good",
+             "absent", "kill", "kill-after", "kill-late"),
+    Undeploy: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+               "kill-after", "kill-late"),
+    Route: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+            "kill-after", "kill-late"),
 }  # fmt: skip
 """In which ways each step can turn out; the first is the good one."""
 
@@ -111,7 +122,7 @@ class World:
         forbidden: Why the operator's guards forbid to buy, if they do.
         rival: Another resource that has the better right to the recorded endpoint.
         markers_lost: Whether names are known not to come back as they were sent.
-        creates_stopped: Whether a create leaves the endpoint stopped, as on v2.
+        first: The generation that `Auto` tries first.
         complete: Whether the operator serves every namespace.
         lag: For how long LISTs do not show what is made now.
         deaf: Whether watch events are lost for the moment.
@@ -129,7 +140,7 @@ class World:
     forbidden: str | None = None
     rival: str | None = None
     markers_lost: bool = False
-    creates_stopped: bool = False
+    first: Api = Api.V1
     complete: bool = True
     probes: bool = True
     lag: float = 0.0
@@ -173,6 +184,7 @@ class World:
         process.works.clear()
         process.accounts.clear()
         process.reserved.clear()
+        process.closed.clear()
         for uid in self.cluster.bodies:
             process.wake(self, uid)
 
@@ -337,6 +349,34 @@ class World:
         order = replace(order, **different)
         return self.together.make(order, "red", self.now, by_hand=True)
 
+    def beside(self, name: str, **different: Any) -> Machine:
+        """A person makes an endpoint of API v2 in the console, with one deployment that runs.
+
+        Args:
+            name: Its name, unique in the project.
+            different: What of the deployment is not as the resource would have it.
+        """
+        order = Order(MODEL, HARDWARE, Bounds(1, 1), "", True, 0, None, None, endpoint_name=name)
+        machine = second.make_endpoint(self.together, order, "red", self.now, by_hand=True)
+        self.deploy_by_hand(machine, **different)
+        return machine
+
+    def deploy_by_hand(self, machine: Machine, *, weight: float = 1.0, **different: Any) -> Unit:
+        """A person makes a deployment in the console, within an endpoint of API v2.
+
+        Args:
+            machine: The endpoint, anybody's.
+            weight: Its part of the traffic; 0 leaves it out.
+            different: What of it is not as the resource would have it.
+        """
+        order = Order(MODEL, HARDWARE, Bounds(1, 1), "", True, 0, None, None)
+        order, number = replace(order, **different), len(self.together.deployments)
+        unit = second.make_unit(self.together, machine, f"by-hand-{number}", order, self.now)
+        if weight > 0:
+            machine.traffic = (*machine.traffic, Weight(unit.id, weight))
+        self.judge.strangers[unit.id] = unit.bounds
+        return unit
+
     def apply(self, name: str, uid: str, **wishes: object) -> None:
         """Somebody applies another resource."""
         body = self.cluster.add(name, uid, a_spec(**wishes), self.now)
@@ -413,6 +453,11 @@ class World:
     def mine(self, uid: str = UID) -> list[Machine]:
         """The living endpoints that were made for a resource."""
         return [m for m in self.together.living() if m.owner == owner_tag(uid)]
+
+    def units(self, uid: str = UID) -> list[Unit]:
+        """The living deployments that were made for a resource."""
+        tag = owner_tag(uid)
+        return [u for u in self.together.deployments.values() if u.alive and u.owner == tag]
 
     def reason_or_none(self, uid: str = UID) -> str | None:
         """The one word that a person reads, if there is one yet."""

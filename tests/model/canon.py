@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.core.account_model import Account
 from tests.core.cluster_model import Body
+from tests.core.deployments_model import Unit
 from tests.core.process_model import Process, Work
 from tests.core.together_model import EPOCH, Machine
 from tests.core.world import World
@@ -128,10 +129,15 @@ def _plain(world: World) -> None:
         if not machine.alive and world.now >= machine.listed_until:
             machine.created = machine.since = machine.listed_from = machine.gone_at = 0.0
             machine.listed_until = 0.0
-        if machine.state not in together.life:
-            machine.since = 0.0
-        if machine.listed_from <= world.now:
-            machine.listed_from = 0.0
+    for thing in together.things():
+        halted = isinstance(thing, Unit) and thing.state in ("STOPPED", "FAILED")
+        if thing.state not in together.life and not halted:
+            thing.since = 0.0
+        if thing.listed_from <= world.now:
+            thing.listed_from = 0.0
+    for unit in together.deployments.values():
+        if not unit.alive:
+            unit.created = unit.since = unit.gone_at = 0.0
     for process in world.processes:
         for uid, work in process.works.items():
             _plain_work(world, uid, work)
@@ -142,9 +148,13 @@ def _plain_work(world: World, uid: str, work: Work) -> None:
     operation = body.status.operation if body is not None else None
     memory = work.memory
     changes: dict[str, Any] = {}
-    if operation is None or operation.phase is not OperationPhase.REFUSED:
+    refused = operation is not None and operation.refusal is not None
+    if operation is None or (operation.phase is not OperationPhase.REFUSED and not refused):
         changes["born"] = 0.0
     reads = body is not None and (body.deleting or body.spec.adopt is not None)
+    # Whether a deployment is there is read from the endpoint whole.
+    reads = reads or (operation is not None and operation.deploying is not None)
+    reads = reads or any(subject.startswith("absent@") for subject, _ in memory.first_sight)
     if not memory.rejections and not reads:
         changes["details_at"] = 0.0
     if any(getattr(memory, name) != value for name, value in changes.items()):
@@ -158,10 +168,12 @@ def _plain_work(world: World, uid: str, work: Work) -> None:
 
 def _all_times(world: World) -> set[float]:
     found: set[float] = set()
-    for machine in world.together.machines.values():
-        found |= {machine.created, machine.since, machine.listed_from, machine.listed_until}
-        if machine.gone_at is not None:
-            found.add(machine.gone_at)
+    for thing in world.together.things():
+        found |= {thing.created, thing.since, thing.listed_from}
+        if isinstance(thing, Machine):
+            found.add(thing.listed_until)
+        if thing.gone_at is not None:
+            found.add(thing.gone_at)
     found.update(flight.at for flight in world.together.flights)
     found.add(world.together.omitted_at)
     for process in world.processes:
@@ -209,12 +221,13 @@ def _mapping(world: World) -> Mapping:
 
 def _rebase(world: World) -> None:
     move = _mapping(world)
-    for machine in world.together.machines.values():
-        machine.created, machine.since = move(machine.created), move(machine.since)
-        machine.listed_from = move(machine.listed_from)
-        machine.listed_until = move(machine.listed_until)
-        if machine.gone_at is not None:
-            machine.gone_at = move(machine.gone_at)
+    for thing in world.together.things():
+        thing.created, thing.since = move(thing.created), move(thing.since)
+        thing.listed_from = move(thing.listed_from)
+        if isinstance(thing, Machine):
+            thing.listed_until = move(thing.listed_until)
+        if thing.gone_at is not None:
+            thing.gone_at = move(thing.gone_at)
     together = world.together
     together.flights = tuple(replace(f, at=move(f.at)) for f in together.flights)
     together.omitted_at = move(together.omitted_at)
@@ -376,11 +389,12 @@ def key(world: World) -> Hashable:
         tuple(sorted(cluster.copies.items())),
         tuple(sorted(cluster.tombstones.items())),
         tuple(_machine_key(machine) for machine in together.machines.values()),
+        tuple(_unit_key(unit) for unit in together.deployments.values()),
         together.flights,
         (together.down, together.limited, together.full, together.retired),
         (together.omitting, together.hiding, together.omitted_at, frozenset(together.denied)),
         frozenset(judge.licences),
-        frozenset(judge.granted),
+        (frozenset(judge.granted), frozenset(judge.strangers)),
         (frozenset(judge.departed), frozenset(judge.unasked)),
         (world.forbidden, world.rival, world.deaf, world.lag),
         tuple(
@@ -412,13 +426,20 @@ def _machine_key(machine: Machine) -> Hashable:
     return (
         machine.id, machine.display_name, machine.bounds, machine.state, machine.created,
         machine.owner, machine.nonce, machine.minutes, machine.since, machine.listed_from,
-        machine.listed_until, machine.gone_at,
+        machine.listed_until, machine.gone_at, machine.api, machine.name, machine.traffic,
+    )  # fmt: skip
+
+
+def _unit_key(unit: Unit) -> Hashable:
+    return (
+        unit.id, unit.endpoint_id, unit.name, unit.bounds, unit.state, unit.created, unit.owner,
+        unit.minutes, unit.since, unit.listed_from, unit.gone_at,
     )  # fmt: skip
 
 
 def _process_key(process: Process, frozen: bool) -> Hashable:
     return (
-        frozen,
+        (frozen, frozenset(process.closed)),
         tuple(sorted(process.reserved.items())),
         tuple(_work_key(uid, work) for uid, work in sorted(process.works.items())),
         tuple(_account_key(account) for _, account in sorted(process.accounts.items())),
@@ -435,7 +456,8 @@ def _work_key(uid: str, work: Work) -> Hashable:
         (work.ready, work.again),
         entry
         and (
-            (entry.credential, entry.endpoint_id, entry.state, entry.moving, entry.missing),
+            (entry.credential, entry.api, entry.endpoint_id, entry.state, entry.moving),
+            (entry.missing, entry.units, entry.open_v1),
             entry.removing,
         ),
         flying and (flying.step, flying.outcome, flying.at, flying.case.desired.generation),
@@ -444,7 +466,7 @@ def _work_key(uid: str, work: Work) -> Hashable:
 
 def _account_key(account: Account) -> Hashable:
     return (
-        account.key,
+        account.name,
         _poll_key(account.poll),
         account.failures,
         account.trouble,

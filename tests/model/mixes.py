@@ -29,7 +29,12 @@ TIMING = Timing(
 """One tick for each of A, T, L, G and the gap of two scans; so W is four."""
 
 PACE = Pace(moving=1.0, resting=2.0, failing=2.0, kube=1.0, key=2.0)
-LIFE = {"PENDING": ("STARTED", 1.0), "STARTING": ("STARTED", 1.0), "STOPPING": ("STOPPED", 1.0)}
+LIFE = {
+    "PENDING": ("STARTED", 1.0),
+    "STARTING": ("STARTED", 1.0),
+    "STOPPING": ("STOPPED", 1.0),
+    "PROVISIONING": ("READY", 1.0),
+}
 
 
 def a_world(operators: int = 1, *, lag: float = 1.0, unlist: float = 0.0, **spec: object) -> World:
@@ -71,6 +76,24 @@ def made_by_hand() -> World:
     world = a_world(adopt={"endpoint_id": "endpoint-1"})
     world.by_hand("by hand")
     world.together.pass_to(world.now + 10)
+    settle(world)
+    return world
+
+
+def second(operators: int = 1, **wishes: object) -> World:
+    """A small world whose resource asks for API v2."""
+    return a_world(operators, api="V2", **wishes)  # type: ignore[arg-type]
+
+
+def serving_second(**wishes: object) -> World:
+    """The same, some time later: a deployment serves."""
+    return serving(api="V2", **wishes)
+
+
+def closed() -> World:
+    """A small world in which v1 has been closed to the account."""
+    world = a_world()
+    world.together.retired = True
     settle(world)
     return world
 
@@ -227,6 +250,92 @@ MIXES: tuple[Mix, ...] = (
         "strangers", "a person copies the name, marks and all",
         _of("kill", "no effect", "late effect"), 2,
         ("console copies name", "console delete", "delete"),
+    ),
+    Mix(
+        "v2: create", "an endpoint, its deployment, its start: SIGKILL and lost answers anywhere",
+        _CREATE | _of("out of order"), 2, ("delete",), second, weight=2.0,
+    ),
+    Mix(
+        "v2: late", "orders of endpoints and deployments that land late, or are not sent in time",
+        _of("kill", "late effect", "no effect", "not sent", "held up"), 3, ("delete",), second,
+    ),
+    Mix(
+        "v2: refusals", "what Together refuses for now or for good, corrected in place",
+        _of("kill", "no capacity", "refused", "out of order", "lost reply", "false 404"), 2,
+        ("typo", "correction", "delete"), second,
+    ),
+    Mix(
+        "v2: names", "a person takes the name, or works within the endpoint",
+        _of("kill", "lost reply", "late effect"), 1,
+        ("name taken", "a test beside", "the test ends", "console copies name", "delete"), second,
+    ),
+    Mix(
+        "v2: lost status", "the status is lost at any time",
+        _of("kill", "lost reply", "late effect", "write lost"), 2, ("wipe status", "delete"),
+        second,
+    ),
+    Mix(
+        "v2: stop and start", "bounds in flight while a person stops, starts and scales",
+        _of("kill", "lost reply", "no effect", "late effect", "out of order"), 2,
+        ("stop", "start", "scale", "idle stop", "delete"), serving_second,
+    ),
+    Mix(
+        "v2: restarts", "stopped or failed; only a person's wish starts it, or another one",
+        _of("kill", "lost reply", "late effect", "no capacity"), 2,
+        ("idle stop", "error", "restart", "wipe status", "stop", "start"), serving_second,
+    ),
+    Mix(
+        "v2: the console", "a person deletes, routes and tests deployments of the endpoint",
+        _of("kill", "lost reply", "late effect", "conflict"), 1,
+        ("console undeploy", "console unroute", "a test beside", "the test ends", "recreate",
+         "restart", "delete"),
+        serving_second,
+    ),
+    Mix(
+        "v2: deletion", "taken apart in order, with every answer lost or refused once",
+        _of("kill", "lost reply", "late effect", "false 404", "write lost", "out of order"), 2,
+        ("delete", "suspend", "resume", "a LIST without anything", "false 404 to a GET"),
+        lambda: serving_second(unlist=1.0),
+    ),
+    Mix(
+        "v2: policies", "Stop and Retain, with an order that is not resolved",
+        _of("kill", "late effect", "lost reply"), 2,
+        ("policy stop", "policy retain", "delete", "console stop"), second,
+    ),
+    Mix(
+        "v2: replaced", "the endpoint vanishes with all that is in it",
+        _of("kill", "lost reply", "late effect"), 2,
+        ("console delete", "recreate", "a LIST without anything", "false 404 to a GET", "delete"),
+        serving_second,
+    ),
+    Mix(
+        "v2: two operators", "two processes, no Lease: crashes, late effects, SIGSTOP",
+        _of("kill", "late effect", "lost reply", "SIGSTOP"), 2, ("delete",),
+        lambda: second(2), weight=2.0,
+    ),
+    Mix(
+        "fall-over", "v1 is closed in the middle of an attempt that is open there",
+        _of("kill", "lost reply", "no effect", "late effect", "slow"), 2,
+        ("retired", "delete"), weight=2.0,
+    ),
+    Mix(
+        "fall-over at once", "v1 has been closed all along",
+        _of("kill", "lost reply", "late effect", "write lost", "conflict"), 2,
+        ("delete", "wipe status"), closed,
+    ),
+    Mix(
+        "fall-over, lost status", "the status is lost while v1 closes, and only v2 is left",
+        _of("kill", "lost reply", "late effect"), 1, ("retired", "wipe status", "delete"),
+    ),
+    Mix(
+        "fall-over, beyond L", "what v1 makes too late is removed, from v2",
+        _of("kill", "late effect", "no effect"), 2, ("retired", "beyond the bound"),
+        bounded=False,
+    ),
+    Mix(
+        "fall-over, two", "two processes, no Lease, and v1 is closed in between",
+        _of("kill", "late effect", "lost reply", "SIGSTOP"), 1, ("retired", "delete"),
+        lambda: a_world(2), weight=2.0,
     ),
     Mix(
         "two operators", "two processes, no Lease: crashes, late effects, SIGSTOP",

@@ -17,15 +17,18 @@ from tests.core.world import World
 from together_operator.core.steps import (
     Create,
     Delete,
+    Deploy,
     Finish,
     KeepKey,
     List,
     Look,
     Prepare,
     Record,
+    Route,
     Start,
     Step,
     Stop,
+    Undeploy,
     Update,
     Wait,
 )
@@ -37,24 +40,25 @@ LEASE = "the Lease changes hands"
 COPY = "uid-2"
 """The uid of a restored copy."""
 
-_WRITES = (Update, Start, Stop, Delete)
+_WRITES = (Update, Start, Stop, Delete, Undeploy, Route)
 _ANY = tuple(kind for kind in get_args(Step) if kind is not Wait)
 _KUBE = (Record, Prepare, Finish, KeepKey)
 
 FAULTS: dict[str, tuple[tuple[tuple[type[Step], ...], str], ...]] = {
-    "lost reply": (((Create, *_WRITES), "lost"),),
-    "no effect": (((Create, *_WRITES), "nothing"),),
-    "late effect": (((Create, *_WRITES), "late"), ((Create,), "flying-late")),
+    "lost reply": (((Create, Deploy, *_WRITES), "lost"),),
+    "no effect": (((Create, Deploy, *_WRITES), "nothing"),),
+    "late effect": (((Create, Deploy, *_WRITES), "late"), ((Create,), "flying-late")),
     "slow": (((Create,), "flying"), ((Create,), "flying-lost"), ((Record,), "slow")),
-    "held up": (((Create,), "paused"),),
-    "not sent": (((Create,), "unsent"),),
-    "no capacity": (((Create, Start), "refused"),),
-    "refused": (((Create,), "refused-for-good"),),
+    "held up": (((Create, Deploy), "paused"),),
+    "not sent": (((Create, Deploy), "unsent"),),
+    "no capacity": (((Create, Deploy, Start), "refused"),),
+    "refused": (((Create, Deploy), "refused-for-good"),),
+    "out of order": (((Start, Stop, Update, Undeploy, Route, Delete), "refused"),),
     "conflict": (((Record, Prepare, Finish), "conflict"),),
     "write lost": ((_KUBE, "lost"),),
-    "false 404": (((Delete,), "absent"),),
+    "false 404": (((Delete, Deploy, Undeploy, Route), "absent"),),
     "silence": (((List, Look), "down"),),
-    "kill": ((_ANY, "kill"), ((Finish,), "kill-between"), ((Create,), "kill-late")),
+    "kill": ((_ANY, "kill"), ((Finish,), "kill-between"), ((Create, Deploy), "kill-late")),
 }  # fmt: skip
 """In which ways a step can turn out badly, by the name of the fault."""
 
@@ -263,10 +267,14 @@ def _unused(world: World) -> int:
     used: set[str] = set()
     for body in world.cluster.bodies.values():
         _nonces(body.status.operation, used)
+        used.update(entry.name for entry in body.status.deployments)
+    for unit in world.together.deployments.values():
+        used.add(unit.name)
     for machine in world.together.machines.values():
         used.add(machine.nonce or "")
     for flight in world.together.flights:
         used.add(getattr(flight.what, "display_name", None) or "")
+        used.add(flight.deployment or "")
     for nonces in world.cluster.tombstones.values():
         used.update(nonces)
     for process in world.processes:
@@ -278,6 +286,8 @@ def _unused(world: World) -> int:
                 used.add(memory.fence.nonce)
             if memory.answer is not None:
                 used.add(memory.answer.nonce)
+            if memory.draft is not None:
+                used.add(memory.draft.nonce)
             if work.flying is not None:
                 used.add(work.flying.step.nonce)
             used.update(subject for subject, _ in memory.first_sight)
@@ -298,6 +308,7 @@ def _nonces(operation: object, used: set[str]) -> None:
     if operation is not None:
         used.add(operation.nonce)  # type: ignore[attr-defined]
         used.update(operation.open)  # type: ignore[attr-defined]
+        used.add(operation.deploying or "")  # type: ignore[attr-defined]
 
 
 def play(scene: Scene, move: Move, known: Thoughts | None = None, *, form: bool = True) -> Scene:

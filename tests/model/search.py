@@ -18,10 +18,12 @@ from heapq import heappop, heappush
 
 from tests.core.cluster_model import Body
 from tests.core.judge import Violation
+from tests.core.together_model import Machine
 from tests.core.world import World
 from together_operator.core.marker import owner_tag
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.spec import State
+from together_operator.resource.spec import Api, State
+from together_operator.resource.status import Role
 
 from .canon import key
 from .mixes import Mix
@@ -222,11 +224,14 @@ def at_rest(world: World) -> bool:
     """Whether nothing is on its way, and what is told is true and as it was asked."""
     if world.frozen or world.together.flights or world.ready() or world.deaf:
         return False
-    if any(m.alive and m.state in world.together.life for m in world.together.machines.values()):
+    if any(one.alive and one.state in world.together.life for one in world.together.things()):
         return False
     if any(work.flying for process in world.processes for work in process.works.values()):
         return False
-    if any(machine.owner in world.judge.departed for machine in world.together.living()):
+    # A name without anything in it costs nothing, and nobody can tell whose it was.
+    left = [m.owner for m in world.together.living() if m.api is Api.V1 or world.judge.bounded]
+    left += [unit.owner for unit in world.together.deployments.values() if unit.alive]
+    if any(owner in world.judge.departed for owner in left):
         return False
     return all(_right(world, body) for body in world.cluster.bodies.values())
 
@@ -249,4 +254,16 @@ def _right(world: World, body: Body) -> bool:
     wanted = {"STARTED"} if body.spec.state is State.STARTED else {"STOPPED"}
     if ready.reason == Reason.IDLE_STOPPED:
         wanted = {"STOPPED"}
-    return recorded[0].state in wanted
+    return world.together.word(recorded[0]) in wanted and _alone(world, body, recorded[0])
+
+
+def _alone(world: World, body: Body, machine: Machine) -> bool:
+    """Whether what is within an endpoint of API v2 is what is on record, and serves."""
+    if machine.api is Api.V1:
+        return True
+    mine = [u.id for u in world.units(body.uid) if u.endpoint_id == machine.id]
+    current = [d.id for d in body.status.deployments if d.role == Role.CURRENT]
+    routed = {w.deployment_id for w in machine.traffic if w.weight > 0}
+    if mine != current or len(body.status.deployments) != 1:
+        return False
+    return body.spec.state is State.STOPPED or current[0] in routed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.core.deployments_model import within
 from tests.core.judge import Violation
 from tests.core.world import World, describe
 
@@ -88,6 +89,13 @@ def _what_is(world: World) -> list[str]:
     for machine in world.together.machines.values():
         life = machine.state if machine.alive else "gone"
         lines.append(f"        {machine.id} ({machine.display_name}): {life}")
+        for unit in within(world.together, machine.id):
+            bounds = f"{unit.bounds.min}-{unit.bounds.max}"
+            lines.append(f"          {unit.id} ({unit.name}): {unit.state} {bounds}")
+        if machine.traffic:
+            lines.append(
+                f"          traffic {[(w.deployment_id, w.weight) for w in machine.traffic]}"
+            )
     for flight in world.together.flights:
         what = getattr(flight.what, "display_name", flight.endpoint_id)
         lines.append(f"        in {flight.at - world.now:.0f} ticks: {flight.verb} {what}")
@@ -101,7 +109,8 @@ def _what_is(world: World) -> list[str]:
             "no record"
             if operation is None
             else f"{operation.phase} {operation.nonce} open={list(operation.open)}"
-            f" removing={list(operation.removing)}"
+            f" removing={list(operation.removing)} deploying={operation.deploying}"
+            f" {[(d.id, d.role) for d in status.deployments]}"
         )
         lines.append(
             f"        {uid}{' (being deleted)' if body.deleting else ''}: endpoint"

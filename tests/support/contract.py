@@ -26,7 +26,7 @@ TABLE: dict[str, tuple[tuple[bool | None, bool, bool], ...]] = {
     **dict.fromkeys(
         (
             "Creating", "Claiming", "Adopting", "Scaling", "Starting", "Stopping", "Renaming",
-            "Updating", "Probing", "WaitingForCapacity",
+            "Replacing", "Updating", "Probing", "WaitingForCapacity",
         ),
         (_WORKING,),
     ),
@@ -38,11 +38,10 @@ TABLE: dict[str, tuple[tuple[bool | None, bool, bool], ...]] = {
     **dict.fromkeys(
         (
             "StoppedRemotely", "V1Closed", "InvalidModel", "InvalidHardware", "InvalidZone",
-            "ConfigRequired",
-            "InvalidRequest", "NotAllowed", "Unsupported", "NameTaken", "EndpointConflict",
-            "CredentialMismatch", "RestoredCopy", "AdoptionRefused", "RemoteMissing",
-            "AttemptsExhausted", "InconclusiveScan", "MarkersLost", "EndpointFailed",
-            "ConnectionConflict",
+            "ConfigRequired", "InvalidRequest", "NotAllowed", "Unsupported", "NameTaken",
+            "EndpointConflict", "CredentialMismatch", "RestoredCopy", "AdoptionRefused",
+            "RemoteMissing", "AttemptsExhausted", "InconclusiveScan", "MarkersLost",
+            "EndpointFailed", "ReplacementFailed", "ConnectionConflict",
         ),
         (_A_PERSON,),
     ),
