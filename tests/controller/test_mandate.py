@@ -10,6 +10,7 @@ from tests.controller.fake_driver import FakeDriver
 from tests.controller.stage import ML, Stage
 from tests.controller.virtual import virtually
 from together_operator.resource.remote import Change, Done, NotSent
+from together_operator.resource.spec import Api
 
 
 class Held:
@@ -40,6 +41,66 @@ class Held:
         self.waits += 1
         self._news.clear()
         await self._news.wait()
+
+
+def test_in_v2_nothing_is_changed_either_but_what_costs_nothing_is_made() -> None:
+    async def scene() -> None:
+        mandate = Held()
+        stage = Stage(mandate=mandate, first=Api.V2)
+        mandate.sure = False
+        stage.kube.apply()
+        work = asyncio.create_task(stage.reconcile())
+        await asyncio.sleep(60)
+        calls = stage.together_v2.calls
+        assert (calls["create"], calls["deploy"]) == (1, 1)
+        assert calls["start"] == calls["route"] == 0
+        mandate.tell()
+        await work
+        assert stage.ready == "Serving"
+
+        changes = ("route", "stop", "undeploy", "delete")
+        before = [calls[verb] for verb in changes]
+        mandate.sure = False
+        stage.kube.delete(ML)
+        work = asyncio.create_task(stage.reconcile())
+        await asyncio.sleep(60)
+        assert [calls[verb] for verb in changes] == before
+        async with stage.running(timers=True):
+            mandate.tell()
+            await work
+            await stage.until_gone()
+        assert stage.together_v2.endpoints == {}
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("verb", ["route", "undeploy"])
+def test_in_v2_each_step_of_a_deletion_waits(verb: str) -> None:
+    async def scene() -> None:
+        mandate = Held()
+        stage = Stage(mandate=mandate, first=Api.V2)
+        await stage.serving()
+        done = stage.together_v2.calls[verb]
+
+        async def lapse() -> None:
+            mandate.sure = False
+
+        # What comes before it in the order of a deletion.
+        before = {"route": "get", "undeploy": "stop"}[verb]
+        stage.together_v2.before[before] = lapse
+        if verb == "route":
+            mandate.sure = False
+        stage.kube.delete(ML)
+        async with stage.running(timers=True):
+            stage.operator.enqueue(ML, "delete")
+            await asyncio.sleep(600)
+            assert stage.together_v2.calls[verb] == done
+            del stage.together_v2.before[before]
+            mandate.tell()
+            await stage.until_gone()
+        assert stage.together_v2.calls[verb] == done + 1
+
+    virtually(scene())
 
 
 CHANGES = {
