@@ -151,7 +151,8 @@ class Settings(BaseSettings):
     first_api: Annotated[
         FirstApi,
         Flag(
-            "The generation of the API, V1 or V2, that `api: Auto` tries first.",
+            "The generation of the API that `api: Auto` tries first: V1, and V2 where Together has "
+            "closed it; or V2 alone.",
             "API",
             panel="Together",
         ),

@@ -58,7 +58,7 @@ REASONS: Final[dict[Reason, Explanation]] = {
     Reason.REPLACING: Explanation(
         "Another deployment is coming up in the place of the current one, which serves meanwhile;"
         " both are billed. Or the former one is being removed.",
-        _NOTHING,
+        "Nothing: it takes minutes, an hour at most. To call it off, take the change back.",
     ),
     Reason.UPDATING: Explanation("Another setting of the endpoint is being changed.", _NOTHING),
     Reason.PROBING: Explanation(
@@ -69,7 +69,7 @@ REASONS: Final[dict[Reason, Explanation]] = {
     Reason.WAITING_FOR_CAPACITY: Explanation(
         "Together has no free hardware of this kind. The operator keeps asking.",
         "Wait, or lower `spec.autoscaling.minReplicas`, or drop `spec.availabilityZone`. While no"
-        " endpoint exists `spec.hardware` can be changed too.",
+        " endpoint exists, or with `spec.replacement: Swap`, `spec.hardware` can be changed too.",
     ),
     Reason.RATE_LIMITED: Explanation(
         "Together asked to send fewer requests (429). The operator waits as long as it was told.",
@@ -119,8 +119,10 @@ REASONS: Final[dict[Reason, Explanation]] = {
         "Add credits or raise the limit at Together; the operator goes on by itself.",
     ),
     Reason.V1_CLOSED: Explanation(
-        "API v1 is closed for this account: Together neither creates nor starts endpoints there.",
-        "Set `spec.api` to `Auto` or `V2`, or use the key of an account that still has v1.",
+        "API v1 is closed for this account: Together neither creates nor starts endpoints there, and"
+        " `spec.api` is `V1`, or the endpoint was made there.",
+        "Where nothing exists yet, set `spec.api` to `Auto` or `V2`. Else create another"
+        " TogetherEndpoint with `spec.api: V2`, move the traffic, then delete this one.",
     ),
     Reason.INVALID_MODEL: Explanation(
         "Together does not know the model, or does not offer it on dedicated hardware.",
@@ -150,12 +152,16 @@ REASONS: Final[dict[Reason, Explanation]] = {
         "Stay within the limits that the message names, or ask the operator's administrator.",
     ),
     Reason.UNSUPPORTED: Explanation(
-        "The generation of the API that carries the endpoint cannot fulfil a requirement.",
-        "Remove the field that the message names, or choose the other `spec.api`.",
+        "The generation of the API that carries the endpoint cannot fulfil a requirement, such as a"
+        " zone or an idle timeout on API v2.",
+        "Remove the field that the message names; while no endpoint exists, `spec.api` can be"
+        " changed too.",
     ),
     Reason.NAME_TAKEN: Explanation(
-        "An endpoint of this name exists at Together, and it is not this resource's.",
-        "Rename this resource, or remove the other endpoint if it is not needed.",
+        "The project has an endpoint of this name on API v2, where names are unique, and it is not"
+        " this resource's. Nothing was ordered.",
+        "Set `spec.v2.endpointName` to a name that is free, or delete the other endpoint at"
+        " Together if it is not needed; the operator goes on by itself.",
     ),
     Reason.ENDPOINT_CONFLICT: Explanation(
         "Another resource manages the same endpoint, and was first.",
@@ -201,9 +207,11 @@ REASONS: Final[dict[Reason, Explanation]] = {
         " endpoint, or to `none`.",
     ),
     Reason.ENDPOINT_FAILED: Explanation(
-        "Together reports that the endpoint failed, without telling why.",
-        f"Set the annotation `{RESTART_REQUESTED_AT}` to a new value to try a start, or delete"
-        " this resource and apply it again; ask Together's support with `status.endpointID`.",
+        "Together reports that the endpoint failed; the message holds the cause where Together"
+        " tells one, as on API v2.",
+        f"Set the annotation `{RESTART_REQUESTED_AT}` to a new value to try a start (on API v2 with"
+        " another deployment), or delete this resource and apply it again; ask Together's support"
+        " with `status.endpointID`.",
     ),
     Reason.REPLACEMENT_FAILED: Explanation(
         "The deployment that was to take the place of the current one did not come up, and was"

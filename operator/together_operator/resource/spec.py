@@ -119,7 +119,8 @@ class Adopt(Part):
 
     endpoint_id: Annotated[str, Field(alias="endpointID", min_length=1, max_length=256)]
     """Together's ID of the endpoint to take over, such as `endpoint-5b1c…`; not its name. The
-    project of the API key must have it, with the model and hardware that the spec names."""
+    project of the API key must have it, with the model and hardware that the spec names; on
+    API v2 (`ep_…`) that is a matter of the deployment with most of the traffic."""
 
 
 class V2Options(Part):
@@ -152,13 +153,14 @@ class Spec(Part):
 
     model: Annotated[str, Field(min_length=1, max_length=256)]
     """Model to serve, by Together's ID, for example `mistralai/Mixtral-8x7B-Instruct-v0.1`. Fixed
-    once an attempt to create the endpoint exists; a model that Together refused can be
-    corrected."""
+    once an attempt to create the endpoint exists, but for `replacement: Swap`; a model that
+    Together refused can be corrected."""
 
     hardware: Annotated[str, Field(min_length=1, max_length=128)]
-    """Hardware of each replica, by Together's ID, for example `2x_nvidia_h100_80gb_sxm`. Fixed
-    once an attempt to create the endpoint exists; hardware that Together refused can be
-    corrected, and the refusal lists what the model runs on, with prices."""
+    """Hardware of each replica, by Together's ID in API v1 or v2, for example
+    `2x_nvidia_h100_80gb_sxm` or `2xnvidia-h100-80gb`. Fixed once an attempt to create the endpoint
+    exists, but for `replacement: Swap`; hardware that Together refused can be corrected, and the
+    refusal lists what the model runs on, with prices."""
 
     autoscaling: Autoscaling = Autoscaling()
     """Replica bounds. Leave it out where an HPA or KEDA scales the resource."""
@@ -171,27 +173,29 @@ class Spec(Part):
     display_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     """Name shown in Together's console. Defaults to `<namespace>/<name>`. The operator appends a
     29-character marker, by which it recognises its endpoint, and cuts this name to what is left
-    of 63 characters: the first 34 are shown."""
+    of 63 characters: the first 34 are shown. API v2 has no such name, and shows none."""
 
     inactive_timeout_minutes: Annotated[
         int, Field(ge=0, le=MAX_INACTIVE_MINUTES, json_schema_extra={"format": "int32"})
     ] = 0
     """Minutes without an inference request after which Together stops the endpoint; 0 (default)
-    means never. An endpoint that stopped this way stays stopped until `spec.state` goes from
-    `Stopped` to `Started` or the annotation `together-operator.io/restart-requested-at` changes."""
+    means never. API v2 takes 30 to 1440. An endpoint that stopped this way stays stopped until
+    `spec.state` goes from `Stopped` to `Started` or the annotation
+    `together-operator.io/restart-requested-at` changes."""
 
     speculative_decoding: SpeculativeDecoding = SpeculativeDecoding.AUTO
     """Speculative decoding: `Auto` (default) leaves it to Together, `Enabled` and `Disabled` are
-    requirements. Fixed once an attempt to create the endpoint exists."""
+    requirements, on API v2 to the config. Fixed once an attempt to create the endpoint exists."""
 
     availability_zone: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     """Zone to run in, for example `us-central-4b`. Absent means any; a zone narrows the hardware
-    that can be had. Fixed once an attempt to create the endpoint exists."""
+    that can be had. API v2 has regions, such as `us-central-4`, and takes a zone for the region it
+    is in. Fixed once an attempt to create the endpoint exists."""
 
     api: Api = Api.AUTO
-    """Generation of Together's API: `Auto` (default) uses what the account has, `V1` and `V2` are
-    requirements. `status.api` says which one carries the endpoint; it does not change while the
-    endpoint exists."""
+    """Generation of Together's API: `Auto` (default) uses what the account has, v1 first unless the
+    operator is set otherwise; `V1` and `V2` are requirements. `status.api` says which one carries
+    the endpoint; it does not change while the endpoint exists."""
 
     v2: V2Options | None = None
     """Settings for API v2 alone."""
