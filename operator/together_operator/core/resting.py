@@ -7,7 +7,9 @@ what it costs or does not cost, and what can be done about it.
 from __future__ import annotations
 
 from together_operator.core.case import Case
+from together_operator.core.deploying import own_ids
 from together_operator.core.looking import details
+from together_operator.core.naming import ours
 from together_operator.core.observed import Link
 from together_operator.core.steps import Decision, Probe
 from together_operator.core.writes import start_subject
@@ -224,12 +226,27 @@ def _started(case: Case, endpoint: Endpoint, *, acting: bool) -> Decision:
             " chart contains it), or remove spec.connection",
             case.timing.repeat,
         )
-    return case.wait(Reason.SERVING, f"Answers as model '{endpoint.name}'{_cosmetic(case)}")
+    return case.wait(
+        Reason.SERVING,
+        f"Answers as model '{endpoint.name}'{_beside(case, endpoint)}{_cosmetic(case)}",
+    )
 
 
 def _told(case: Case, endpoint: Endpoint) -> str:
     cause_ = _cause(case, endpoint)
     return "" if cause_ == "no cause" else f" ({cause_})"
+
+
+def _beside(case: Case, endpoint: Endpoint) -> str:
+    """What bears our mark and is not on record: nothing proves which request made it."""
+    own = own_ids(case, endpoint)
+    strays = [d.id for d in endpoint.deployments or () if ours(case, d) and d.id not in own]
+    if not strays:
+        return ""
+    return (
+        f". {', '.join(strays)} bears this resource's mark as well, and no request on record made"
+        " it; delete it at Together if it is not needed"
+    )
 
 
 def _cosmetic(case: Case) -> str:

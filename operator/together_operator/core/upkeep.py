@@ -65,9 +65,7 @@ def upkeep(case: Case, endpoint_id: str) -> Decision:
     if key is None or missing or not isinstance(decision.step, Wait):
         return decision
     # What saves money is done with the held key; what a person has to know is the other key.
-    pauses = [step.after for step in (key.step, decision.step) if isinstance(step, Wait)]
-    after = min((pause for pause in pauses if pause is not None), default=None)
-    return Decision(Wait(after), key.situation)
+    return _sooner(key, decision)
 
 
 def _until_drift(case: Case, decision: Decision) -> Decision:
@@ -123,10 +121,37 @@ def _work(case: Case, endpoint_id: str) -> Decision:
     if elsewhere is not None:
         return elsewhere
     step = _next(case, endpoint)
-    if case.observed.deploys and not isinstance(step, Stop):
-        deployment = deploy(case, endpoint) or discard(case, endpoint) or swap(case, endpoint)
-        if deployment is not None and not (_meanwhile(endpoint, step) and waits(deployment)):
-            return deployment
+    if not case.observed.deploys or isinstance(step, Stop):
+        return _keep(case, endpoint, step)
+    coming = deploy(case, endpoint) or discard(case, endpoint) or swap(case, endpoint)
+    if coming is None:
+        return _keep(case, endpoint, step)
+    if not waits(coming) or not _goes_on(case, endpoint, step):
+        return coming
+    kept = _keep(case, endpoint, step)
+    return _sooner(coming, kept) if waits(kept) else kept
+
+
+def _sooner(told: Decision, other: Decision) -> Decision:
+    """What the one says, until either is to be looked at again."""
+    pauses = [d.step.after for d in (told, other) if isinstance(d.step, Wait)]
+    after = min((pause for pause in pauses if pause is not None), default=None)
+    return replace(told, step=Wait(after))
+
+
+def _goes_on(case: Case, endpoint: Endpoint, step: Step | None) -> bool:
+    """Whether the present deployment is kept as it is to be while another is waited for."""
+    if endpoint.deployment(case.deployment_id) is None:
+        return False
+    operation = case.operation
+    following = any(d.role == Role.NEXT for d in case.record.deployments)
+    ordered = operation is not None and operation.deploying is not None
+    # The traffic is not written while it is about to move.
+    return isinstance(step, Update) or not (following or ordered)
+
+
+def _keep(case: Case, endpoint: Endpoint, step: Step | None) -> Decision:
+    """Carry out what differs, or tell how it is."""
     if isinstance(step, Start) and endpoint.phase is Phase.FAILED and case.current is not None:
         # There is no way back from it, so that a start means another one.
         failed = f"{case.current.id} of {endpoint.id} has failed for good"
@@ -145,11 +170,6 @@ def _work(case: Case, endpoint_id: str) -> Decision:
         first = step if isinstance(step, Stop) else marking
         return fresh(case, endpoint.id) or _write(case, first)
     return _write(case, step)
-
-
-def _meanwhile(endpoint: Endpoint, step: Step | None) -> bool:
-    """Whether the present deployment can be kept as it is to be while another is coming up."""
-    return isinstance(step, Update) and endpoint.deployment(step.deployment_id) is not None
 
 
 def _still_removing(case: Case, resting: Decision) -> Decision:
