@@ -81,9 +81,9 @@ class TeamV2(Team):
         """The changes that made a deployment run, or have another size."""
         return [body for body in self.patches() if body.get("autoscaling", {}).get("maxReplicas")]
 
-    def of_v1(self, method: str | None = None) -> list[Object]:
-        """The team's requests for endpoints of the first generation."""
-        return super().requests(method, "/v1/endpoints")
+    def of_v1(self, method: str | None = None, path: str = "/v1/endpoints") -> list[Object]:
+        """The team's requests to the first generation, for endpoints if nothing else is said."""
+        return super().requests(method, path)
 
     def homes(self) -> list[Object]:
         """The endpoints that the team has, in which its deployments are."""
