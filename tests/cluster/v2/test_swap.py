@@ -36,20 +36,31 @@ def serving(team: TeamV2, **spec: Any) -> tuple[Object, str]:
 
 def by_role(found: Object) -> dict[str, Object]:
     """The deployments of a resource by what they are to it."""
-    return {one["role"]: one for one in found["status"].get("deployments", [])}
+    return {one["role"]: one for one in found.get("status", {}).get("deployments", [])}
+
+
+UNDER_WAY = [of_state(word) for word in ("PROVISIONING", "SCALING", "DEGRADED")]
 
 
 def building(team: TeamV2) -> str:
-    """Wait until a second deployment has been started; its id."""
-    found = team.awaits(
-        "mixtral",
-        "a second one is starting",
-        lambda it: (
-            by_role(it).get("Next", {}).get("state")
-            in (of_state("PROVISIONING"), of_state("SCALING"), of_state("DEGRADED"))
-        ),
-    )
-    return str(by_role(found)["Next"]["id"])
+    """Wait until a second deployment has been started, however soon it is ready; its id."""
+
+    def seen(_: Object) -> str | None:
+        for version in team.history():
+            following = by_role(version).get("Next", {})
+            if following.get("state") in UNDER_WAY:
+                return str(following["id"])
+        return None
+
+    team.awaits("mixtral", "a second one is starting", seen)
+    found = seen({})
+    assert found is not None
+    return found
+
+
+def slowly(team: TeamV2) -> None:
+    """From now on what is started takes its time, so that something can happen meanwhile."""
+    team.together.assume(starting_seconds=360)
 
 
 def settled(team: TeamV2) -> Object:
@@ -180,6 +191,7 @@ def test_v1_cannot_swap(team: TeamV2) -> None:
 
 def test_a_second_one_that_fails_is_removed_and_the_first_one_serves_on(team: TeamV2) -> None:
     before, old = serving(team)
+    slowly(team)
     judge = JudgeV2.of(team)
     changed = team.requests()[-1]["at"]
     with Load.of(team, before) as load:
@@ -213,6 +225,7 @@ def test_a_second_one_that_fails_is_removed_and_the_first_one_serves_on(team: Te
 
 def test_a_failed_replacement_is_tried_again_when_a_person_says_so(team: TeamV2) -> None:
     before, old = serving(team)
+    slowly(team)
     judge = JudgeV2.of(team)
     with Load.of(team, before):
         team.spec("mixtral", hardware=ANOTHER_HARDWARE)
@@ -249,6 +262,7 @@ def test_a_second_one_that_is_refused_leaves_the_first_one_as_it_is(team: TeamV2
 
 def test_a_change_that_is_taken_back_midway(team: TeamV2) -> None:
     before, old = serving(team)
+    slowly(team)
     judge = JudgeV2.of(team)
     changed = team.requests()[-1]["at"]
     with Load.of(team, before) as load:
@@ -265,6 +279,7 @@ def test_a_change_that_is_taken_back_midway(team: TeamV2) -> None:
 
 def test_another_change_midway(team: TeamV2) -> None:
     before, old = serving(team)
+    slowly(team)
     judge = JudgeV2.of(team)
     with Load.of(team, before):
         team.spec("mixtral", hardware=ANOTHER_HARDWARE)
@@ -281,6 +296,7 @@ def test_another_change_midway(team: TeamV2) -> None:
 
 def test_a_size_that_changes_meanwhile_holds_for_both(team: TeamV2) -> None:
     before, _ = serving(team)
+    slowly(team)
     with Load.of(team, before):
         team.spec("mixtral", hardware=ANOTHER_HARDWARE)
         building(team)
@@ -293,6 +309,7 @@ def test_a_size_that_changes_meanwhile_holds_for_both(team: TeamV2) -> None:
 
 def test_stopped_meanwhile(team: TeamV2) -> None:
     serving(team)
+    slowly(team)
     judge = JudgeV2.of(team)
     team.spec("mixtral", hardware=ANOTHER_HARDWARE)
     building(team)
@@ -330,6 +347,7 @@ def test_what_is_stopped_is_replaced_without_any_cost(team: TeamV2) -> None:
 
 def test_suspended_meanwhile(team: TeamV2) -> None:
     before, _ = serving(team)
+    slowly(team)
     with Load.of(team, before):
         team.spec("mixtral", hardware=ANOTHER_HARDWARE)
         building(team)
@@ -349,6 +367,7 @@ def test_suspended_meanwhile(team: TeamV2) -> None:
 @pytest.mark.parametrize("policy", ["Delete", "Stop"])
 def test_deleted_meanwhile(team: TeamV2, policy: str) -> None:
     serving(team, deletionPolicy=policy)
+    slowly(team)
     judge = JudgeV2.of(team)
     team.spec("mixtral", hardware=ANOTHER_HARDWARE)
     building(team)
@@ -441,6 +460,7 @@ def test_the_order_of_the_second_one_gets_no_answer(team: TeamV2, fault: str) ->
 def test_a_second_one_that_does_not_answer_gets_no_traffic(team: TeamV2) -> None:
     """It says that it is ready and answers nothing: nobody but the trial meets that."""
     before, old = serving(team)
+    slowly(team)
     with Load.of(team, before) as load:
         team.spec("mixtral", hardware=ANOTHER_HARDWARE)
         new = building(team)
