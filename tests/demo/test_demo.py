@@ -114,14 +114,63 @@ def test_nothing_is_left(told: Performance) -> None:
     told.left_nothing()
 
 
-def test_a_closed_account_is_told_what_to_do(tmp_path: Path) -> None:
-    with performing(tmp_path, "--profile", "retired") as performance:
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performance]:
+    """The whole demo for an account to which v1 is closed, once: on API v2."""
+    with performing(tmp_path_factory.mktemp("demo"), "--profile", "retired") as performance:
         assert performance.end() == 0, performance.said
-    text = chapter(performance.said, "An account for which Together has closed")
-    assert rows(text)[-1] == ("False", "V1Closed")
-    bill = chapter(performance.said, "The bill")
-    assert "Created: 0. Still there: 0. Billed: $0.00" in bill
-    performance.left_nothing()
+        yield performance
+
+
+def test_a_closed_account_goes_on_in_v2_and_nobody_is_told_of_a_dead_end(
+    moved: Performance,
+) -> None:
+    text = chapter(moved.said, "From nothing to Ready")
+    assert rows(text)[-1] == ("True", "Serving")
+    assert "V1Closed" not in moved.said
+    text = chapter(moved.said, "Together has closed API v1")
+    assert re.search(r"^mixtral +True +Serving .* ep_\w+ +V2$", text, re.MULTILINE)
+    assert re.search(r"^V2\ndep_\w+$", text, re.MULTILINE)
+    assert " MovedToV2 " in chapter(moved.said, "What happened")
+
+
+def test_on_v2_it_answers_under_the_name_that_it_keeps(moved: Performance) -> None:
+    text = chapter(moved.said, "It answers")
+    name = re.search(r'"model":"([^"]+)"', text)
+    assert name is not None
+    assert re.fullmatch(r"default/mixtral-[a-z2-7]{5}", name[1])
+    assert f"This is {name[1]}/" in text
+    assert set(re.findall(r"Answers as model '(.*)'", moved.said)) == {name[1]}
+
+
+@pytest.mark.parametrize(
+    ("title", "row"),
+    [
+        ("Scaled", r"True +Serving +\S+ +2 "),
+        ("Stopped", r"True +Stopped "),
+        ("Started again", r"True +Serving +\S+ +2 "),
+    ],
+)
+def test_on_v2_each_change_is_carried_out(moved: Performance, title: str, row: str) -> None:
+    last = [line for line in chapter(moved.said, title).splitlines() if line[:8] == "mixtral "][-1]
+    assert re.match(rf"mixtral +{row}", last)
+
+
+def test_v2_has_no_display_name_to_tell_of(moved: Performance) -> None:
+    assert "displayName" not in moved.said
+
+
+def test_on_v2_deleted_and_billed_exactly_once(moved: Performance) -> None:
+    gone = chapter(moved.said, "Deleted")
+    assert gone.rstrip().endswith("No resources found in ml namespace.")
+    bill = chapter(moved.said, "The bill")
+    assert re.search(r"^dep_\w+ +2xnvidia-h100-80gb .* deleted$", bill, re.MULTILINE)
+    summary = "Requests to create an endpoint: 2, of which 1 refused. Created: 1. Still there: 0."
+    assert summary in bill
+
+
+def test_on_v2_nothing_is_left_either(moved: Performance) -> None:
+    moved.left_nothing()
 
 
 @pytest.mark.parametrize(

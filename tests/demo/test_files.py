@@ -7,10 +7,17 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from together_local.demo.stage import own_file, spelled
+from together_local.demo import command
+from together_local.demo.errors import DemoError
+from together_local.demo.screen import Screen
+from together_local.demo.stage import Api, own_file, spelled
+from together_local.simulator import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"quickstart.yaml": "examples", "rbac.yaml": "deploy/kustomize/base"}
@@ -49,8 +56,41 @@ def test_an_installed_package_carries_the_same(tmp_path: Path) -> None:
             assert packed == (ROOT / folder / name).read_bytes()
 
 
-def test_make_demo_runs_it() -> None:
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [
+        ((), "--api V1 --profile classic"),
+        (("API=v2",), "--api v2 --profile classic"),
+        (("PROFILE=retired",), "--api V1 --profile retired"),
+    ],
+)
+def test_make_demo_runs_it(given: tuple[str, ...], flags: str) -> None:
     shown = subprocess.run(
-        ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ["make", "-n", "demo", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    assert shown.stdout.splitlines()[-1] == ".venv/bin/together-operator demo"
+    assert shown.stdout.splitlines()[-1] == f".venv/bin/together-operator demo {flags}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"), [((), Api.V1), (("--api", "V2"), Api.V2), (("--api", "v2"), Api.V2)]
+)
+def test_the_api_is_taken_in_either_case(
+    typed: tuple[str, ...], first: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Api] = []
+
+    def set_up(screen: Screen, options: Options, api: Api) -> NoReturn:
+        del screen, options
+        asked.append(api)
+        raise DemoError("that was all")
+
+    monkeypatch.setattr(command, "staged", set_up)
+    app = typer.Typer()
+    app.command()(command.demo)
+    said = CliRunner().invoke(app, list(typed))
+    assert (said.exit_code, asked) == (1, [first]), said.output

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.docs.conftest import DOCUMENTS
-from tests.docs.markdown import PROJECT, Document
+from tests.docs.markdown import PROJECT, Block, Document
 from tests.support.chart import CHART, HelmError, run_helm
 from together_operator.settings import table
 
@@ -146,11 +146,19 @@ def test_the_chart_says_plainly_that_it_needs_an_image(helm_binary: Path) -> Non
         run_helm(helm_binary, "template", "together-operator", str(CHART))
 
 
+def _performs(block: Block) -> bool:
+    return any(command.startswith("make demo") for command in block.commands[:1])
+
+
 def test_the_demo_tells_the_chapters_that_are_shown(readme: Document) -> None:
     """The output in the README is of this demo: its chapters are."""
-    (shown,) = [block for block in readme.blocks if block.commands[:1] == ["make demo"]]
-    chapters = re.findall(r"^── (.*) ──$", shown.text, re.MULTILINE)
-    assert len(chapters) >= 10
+    shown = {block.commands[0]: block.text for block in readme.blocks if _performs(block)}
+    told = {name: re.findall(r"^── (.*) ──$", text, re.MULTILINE) for name, text in shown.items()}
+    assert {name: len(chapters) for name, chapters in told.items()} == {
+        "make demo": 11,
+        "make demo PROFILE=retired": 5,
+    }
+    chapters = [chapter for each in told.values() for chapter in each]
     source = "".join(
         (PROJECT / "operator/together_local/demo" / name).read_text(encoding="utf-8")
         for name in ("stage.py", "tour.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from tests.docs import reference
 from tests.docs.markdown import PROJECT, README, Document
+from together_local.simulator import assumptions
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Spec
@@ -109,6 +111,23 @@ def _stories() -> set[str]:
 def test_every_event_is_there(readme: Document) -> None:
     listed = re.findall(r"`(\w+)`", " ".join(_column(readme, "Events")))
     assert sorted(listed) == sorted(_stories())
+
+
+def _assumptions_of_v2() -> set[str]:
+    """What the simulator assumes of API v2 alone, by the headings in its source."""
+    _, *parts = re.split(r"^    # (.*)$", inspect.getsource(assumptions), flags=re.MULTILINE)
+    sections = zip(parts[::2], parts[1::2], strict=True)
+    of_v2 = [text for title, text in sections if title.startswith("API v2")]
+    return set(re.findall(r"^    (\w+): ", "".join(of_v2), re.MULTILINE))
+
+
+def test_every_assumption_of_v2_has_its_consequence() -> None:
+    document = Document.read(PROJECT / "docs" / "api-v2.md")
+    rows = list(zip(*(_column(document, "What is assumed", n) for n in range(4)), strict=True))[1:]
+    assert all(cell.strip() for _, known, otherwise, _ in rows for cell in (known, otherwise))
+    named = {name for *_, switch in rows for name in re.findall(r"`(\w+)`", switch)}
+    assert len(_assumptions_of_v2()) > 20
+    assert _assumptions_of_v2() <= named <= set(assumptions.Assumptions.model_fields)
 
 
 def test_the_protocols_waits_are_the_architectures() -> None:

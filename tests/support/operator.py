@@ -402,15 +402,16 @@ class OperatorProcess:
         os.kill(self.pid, signal.SIGKILL)
         self._supervisor.stop("operator")
 
-    def kill_at(self, step: str, name: str, within: float = 30) -> None:
+    def kill_at(self, step: str, name: str, within: float = 30, *, since: int = 0) -> None:
         """End it as a crash would, at the beginning of a step for a resource.
 
         Args:
             step: The step's name, as the log at debug tells it.
             name: The resource.
             within: Seconds until that is given up.
+            since: How many bytes of the log count as seen: only a later step counts.
         """
-        seen = 0
+        seen = since
 
         def begun() -> bool:
             nonlocal seen

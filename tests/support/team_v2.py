@@ -7,6 +7,8 @@ counts and looks up is another thing than in the first generation.
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from typing import Any
 
 from tests.support.operator import HARDWARE, MODEL, Object, eventually, manifest
@@ -79,9 +81,9 @@ class TeamV2(Team):
         """The changes that made a deployment run, or have another size."""
         return [body for body in self.patches() if body.get("autoscaling", {}).get("maxReplicas")]
 
-    def of_v1(self, method: str | None = None) -> list[Object]:
-        """The team's requests for endpoints of the first generation."""
-        return super().requests(method, "/v1/endpoints")
+    def of_v1(self, method: str | None = None, path: str = "/v1/endpoints") -> list[Object]:
+        """The team's requests to the first generation, for endpoints if nothing else is said."""
+        return super().requests(method, path)
 
     def homes(self) -> list[Object]:
         """The endpoints that the team has, in which its deployments are."""
@@ -148,11 +150,13 @@ class JudgeV2:
     Attributes:
         team: Whose it is.
         uid: The resource.
+        failed: What a person made fail, with the time.
     """
 
     def __init__(self, team: TeamV2, uid: str) -> None:
         self.team = team
         self.uid = uid
+        self.failed: dict[str, float] = {}
         self._tag = owner_tag(uid)
 
     @classmethod
@@ -182,24 +186,38 @@ class JudgeV2:
         return max(itertools.accumulate(step for _, step in sorted(turns)), default=0)
 
     def most_running(self) -> int:
-        """How many of them were asked to run at the same time, at most (I1)."""
-        mine = {one["id"]: one for one in self.deployments()}
-        running: set[str] = set()
-        most = 0
-        for request in self.team.requests():
-            unit = request["path"].rsplit("/", 1)[-1]
-            asked = isinstance(request["body"], dict) and request["body"].get("autoscaling")
-            if unit not in mine or request["method"] not in ("PATCH", "DELETE"):
-                continue
-            if request["method"] == "DELETE":
-                if request["status"] == 200:
-                    running.discard(unit)
-            elif asked and asked["maxReplicas"] > 0:
-                running.add(unit)
-            elif asked and request["status"] == 200:
-                running.discard(unit)
-            most = max(most, len(running))
-        return most
+        """How many of them were asked to run at the same time, at most (I1).
+
+        One runs from the request that starts it to the answer to the one that stops it, or until
+        it is gone, or a person has made it fail.
+        """
+        turns: list[tuple[float, int]] = []
+        for one in self.deployments():
+            asked = [
+                (r["at"], r["body"]["autoscaling"]["maxReplicas"] > 0)
+                for r in self.team.requests("PATCH")
+                if r["path"].endswith(one["id"])
+                and "autoscaling" in r["body"]
+                and (r["status"] == 200 or r["body"]["autoscaling"]["maxReplicas"])
+            ]
+            end = min(self.failed.get(one["id"], math.inf), one["deleted_at"] or math.inf)
+            running = False
+            for at, starts in asked:
+                if starts is not running and at < end:
+                    turns.append((at, 1 if starts else -1))
+                    running = starts
+            if running:
+                turns.append((end, -1))
+        return max(itertools.accumulate(step for _, step in sorted(turns)), default=0)
+
+    def fail(self, deployment_id: str) -> None:
+        """Have a deployment fail for good.
+
+        Args:
+            deployment_id: Which.
+        """
+        self.team.together.force(deployment_id, state="FAILED")
+        self.failed[deployment_id] = time.time()
 
     def one(self, found: Object) -> Object:
         """The only deployment: the one that the resource has on record as current.

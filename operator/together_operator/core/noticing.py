@@ -92,18 +92,23 @@ def _missed(
     return replace(memory, first_sight=sight)
 
 
+_HALTED = frozenset({Phase.STOPPING, Phase.STOPPED, Phase.FAILED})
+
+
 def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
     """A state that is seen to be as asked counts as acknowledged.
 
     Whether an endpoint is to be started again depends on what it was last asked to be (I8). The
     answer to a start or stop may be lost, and a stop may be asked for when idleness has done it
-    already: neither may leave behind a belief that is no longer true.
+    already: neither may leave behind a belief that is no longer true. What has failed runs as
+    little as what is stopped, so that no stop is sent to it, and a start after it is one all the
+    same.
     """
     endpoint_id = case.record.endpoint_id
     if endpoint_id is None or case.desired.deleting:
         return memory
     stop = memory.sent("stop")
-    if not case.desired.started and phase in (Phase.STOPPING, Phase.STOPPED):
+    if not case.desired.started and phase in _HALTED:
         state = State.STOPPED
     elif (
         case.desired.started
