@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection, Iterator
 
 from together_operator.controller.account import Account, Place
 from together_operator.core.choosing import generation
+from together_operator.core.copies import ADOPT
 from together_operator.core.marker import cluster_tag
 from together_operator.drivers.driver import Driver
+from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import Api
@@ -111,9 +113,11 @@ class Accounts:
             resource: The resource.
             identity: The key that is used for it, if there is one.
         """
-        return generation(
-            resource.spec, self._record(resource), closed=self.closed(identity), first=self.first
-        )
+        record = self._record(resource)
+        if record.operation is None and resource.annotations.get(names.RESTORED_COPY) == ADOPT:
+            # What it is a copy of is where it is; it is to be taken over there.
+            record = record.model_copy(update={"api": resource.status.api})
+        return generation(resource.spec, record, closed=self.closed(identity), first=self.first)
 
     def closed(self, identity: str | None) -> bool:
         """Whether Together has refused a key to create anything in v1."""

@@ -10,11 +10,13 @@ from dataclasses import replace
 
 from together_operator.core.case import Case
 from together_operator.core.marker import Marker
+from together_operator.core.naming import mark_of
 from together_operator.core.settling import look
-from together_operator.core.steps import Decision, FindOwner, KeepKey, Prepare, Record
+from together_operator.core.steps import Decision, FindOwner, KeepKey, List, Prepare, Record
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.status import Operation, OperationPhase
+from together_operator.resource.remote import Deployment
+from together_operator.resource.status import DeploymentStatus, Operation, OperationPhase, Role
 from together_operator.resource.times import format_time
 
 ADOPT = "Adopt"
@@ -103,6 +105,10 @@ def _adopt(case: Case, former: str) -> Decision:
     poll = case.observed.poll
     # The former resource's mark is still on it, by which nobody else has taken it over.
     home = carried.cluster if carried and carried.uid == former else case.observed.cluster
+    told = case.status.deployments if carried and carried.uid == former else ()
+    within = _within(case, endpoint_id, Marker.of(home, former, nonce), told)
+    if isinstance(within, Decision):
+        return within
     named = case.desired.spec.adopt
     operation = Operation(
         phase=OperationPhase.DONE,
@@ -120,9 +126,48 @@ def _adopt(case: Case, former: str) -> Decision:
             "operation": operation,
             "endpoint_id": endpoint_id,
             "api": case.observed.api,
+            "deployments": within,
             "adopted": (case.status.adopted if carried else None)
             or (True if named is not None else None),
             "last_handled_restart_at": restart,
         }
     )
     return case.step(Record(status), Reason.RESTORED_COPY, f"Taking over {endpoint_id} as asked")
+
+
+def _within(
+    case: Case, endpoint_id: str, former: Marker, told: tuple[DeploymentStatus, ...]
+) -> tuple[DeploymentStatus, ...] | Decision:
+    """What of the former resource's runs in the endpoint, or the look at it.
+
+    It bears the former resource's mark for good: what is not on record would be taken for somebody
+    else's, and another one be made beside it.
+    """
+    if not case.observed.deploys:
+        return ()
+    poll = case.observed.poll
+    line = poll.lines.get(endpoint_id) if poll is not None else None
+    message = f"Looking what runs in {endpoint_id}"
+    if poll is None or poll.credential != case.credential:
+        return case.read(List(case.credential or "", float("-inf")), Reason.RESTORED_COPY, message)
+    if line is None or line.whole is None:
+        return told
+    whole, known = line.whole, {entry.id: entry for entry in told}
+    own = {
+        found.id: known.get(found.id) or _entry(found)
+        for found in whole.deployments or ()
+        if found.id in known or _bears(found, former)
+    }
+    if own and not any(entry.role == Role.CURRENT for entry in own.values()):
+        serving = max(own, key=whole.weight)
+        own[serving] = own[serving].model_copy(update={"role": Role.CURRENT.value})
+    return tuple(own.values())
+
+
+def _bears(deployment: Deployment, former: Marker) -> bool:
+    mark = mark_of(deployment)
+    return mark is not None and (mark.cluster, mark.owner) == (former.cluster, former.owner)
+
+
+def _entry(deployment: Deployment) -> DeploymentStatus:
+    return DeploymentStatus(id=deployment.id, name=deployment.name, role=Role.FORMER.value)

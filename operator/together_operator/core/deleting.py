@@ -116,8 +116,8 @@ def _blocked(case: Case, why: str, release: str, after: float | None = None) -> 
 def _regardless(why: str, release: str) -> str:
     """What is in the way, and how a person gets past it."""
     return (
-        f"{why}. To let the resource go regardless, and look after the endpoint yourself, set the"
-        f" annotation {names.RELEASE} to '{release}'"
+        f"{why.rstrip('. ')}. To let the resource go regardless, and look after the endpoint"
+        f" yourself, set the annotation {names.RELEASE} to '{release}'"
     )
 
 

@@ -38,7 +38,13 @@ def dismantle(
         return None
     step = without(case, endpoint, deployment_ids)
     if step is not None:
-        return _send(case, step, reason, f"Taking {there[0].id} out of the traffic")
+        routing = _send(case, step, reason, f"Taking {there[0].id} out of the traffic")
+        if not waits(routing) or reason is not Reason.DELETING:
+            return routing
+        # Whatever keeps it in the traffic, nobody is served by it much longer: it need not cost.
+        running = (d for d in there if d.phase not in _ENDED)
+        stops = (_one(case, endpoint, deployment, reason) for deployment in running)
+        return next((stop for stop in stops if not waits(stop)), routing)
     waiting: Decision | None = None
     for deployment in there:
         decision = _one(case, endpoint, deployment, reason)

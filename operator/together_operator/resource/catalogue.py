@@ -119,8 +119,8 @@ REASONS: Final[dict[Reason, Explanation]] = {
         "Add credits or raise the limit at Together; the operator goes on by itself.",
     ),
     Reason.V1_CLOSED: Explanation(
-        "API v1 is closed for this account: Together neither creates nor starts endpoints there, and"
-        " `spec.api` is `V1`, or the endpoint was made there.",
+        "API v1 is closed for this account: Together neither creates nor starts endpoints there;"
+        " and `spec.api` is `V1`, or the endpoint is one of v1.",
         "Where nothing exists yet, set `spec.api` to `Auto` or `V2`. Else create another"
         " TogetherEndpoint with `spec.api: V2`, move the traffic, then delete this one.",
     ),
