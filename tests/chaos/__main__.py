@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.chaos.boundary import Crash
 from tests.chaos.campaign import on_a_control_plane
 from tests.chaos.faults import FAULTS
 from tests.chaos.mutations import MUTATIONS
-from tests.chaos.plan import Plan, draw
+from tests.chaos.plan import Plan, draw, every_part
 from tests.chaos.report import as_json, explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.verdict import Verdict
@@ -26,7 +27,7 @@ def _told(verdict: Verdict) -> None:
         return
     crashes = ", ".join(verdict.reached) or "not killed"
     print(
-        f"{verdict.seed:>8}  {verdict.scenario} with {verdict.fault}: {crashes};"
+        f"{verdict.seed:>8}  {verdict.api} {verdict.scenario} with {verdict.fault}: {crashes};"
         f" {verdict.converged:.1f} s, {verdict.seconds:.1f} s in all",
         flush=True,
     )
@@ -41,6 +42,7 @@ def main(
     one: Annotated[str, typer.Option(help="One run again, by its seed, such as 1:23.")] = "",
     scenario: Annotated[str, typer.Option(help="Only this scenario, and with --fault.")] = "",
     fault: Annotated[str, typer.Option(help="With --scenario: only with this fault.")] = "none",
+    api: Annotated[str, typer.Option(help="Only this generation of Together's API.")] = "",
     crash: Annotated[
         list[str] | None, typer.Option(help="With --scenario: a crash, such as 'LABEL#1@before'.")
     ] = None,
@@ -65,13 +67,17 @@ def main(
         delays = tuple(0.5 for _ in crashes)
         kind = FAULTS[fault]
         elected = kind.elected or kind.exclusive
+        generation = api or SCENARIOS[scenario].apis[0]
         plans = [
-            Plan(f"{seed}:{n}", scenario, fault, crashes, delays, elected) for n in range(runs)
+            Plan(f"{seed}:{n}", scenario, fault, crashes, delays, elected, generation)
+            for n in range(runs)
         ]
     else:
-        plans = [draw(f"{seed}:{number}") for number in range(runs)]
+        drawn = (draw(f"{seed}:{number}") for number in itertools.count())
+        fitting = (plan for plan in drawn if api in ("", plan.api))
+        plans = list(itertools.islice(fitting, runs))
     if boundaries:
-        plans = [Plan(f"{seed}:{name}", name) for name in SCENARIOS]
+        plans = [Plan(f"{seed}:{name}", name, api=part) for name, part in every_part()]
     began = time.monotonic()
     with on_a_control_plane(told=_told) as campaign:
         verdicts = campaign.go(plans, jobs)

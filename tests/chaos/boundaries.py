@@ -18,12 +18,17 @@ _MOST: Final = {"LIST": 2, "GET": 3, "WATCH": 1}
 """How many of a verb are different moments; of the others, all are."""
 
 BOUNDARIES: Final[dict[str, dict[str, int]]] = json.loads(_FILE.read_text(encoding="utf-8"))
-"""By scenario, then by label: how often."""
+"""By generation and scenario, then by label: how often."""
 
 
-def of(scenario: str) -> list[tuple[str, int]]:
-    """Every boundary of a scenario, by label and number; of what is not measured yet, nothing."""
-    labels = BOUNDARIES.get(scenario, {})
+def of(scenario: str, api: str) -> list[tuple[str, int]]:
+    """Every boundary of a scenario, by label and number; of what is not measured yet, nothing.
+
+    Args:
+        scenario: The scenario, by name.
+        api: The generation of Together's API in which it is played.
+    """
+    labels = BOUNDARIES.get(f"{api} {scenario}", {})
     return [(label, nth) for label, times in labels.items() for nth in range(1, times + 1)]
 
 
@@ -31,11 +36,11 @@ def write_down(verdicts: Iterable[Verdict]) -> None:
     """Keep what was measured.
 
     Args:
-        verdicts: One run of each scenario, with nothing going wrong.
+        verdicts: One run of each scenario in each generation, with nothing going wrong.
     """
     known = dict(BOUNDARIES)
     for verdict in verdicts:
-        known[verdict.scenario] = {
+        known[f"{verdict.api} {verdict.scenario}"] = {
             label: min(times, _MOST.get(label.split()[1], times))
             for label, times in sorted(verdict.counts.items())
         }

@@ -12,7 +12,16 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-_IDS = re.compile(r"^/v1/endpoints/[^/]+")
+_IDS = (
+    (re.compile(r"^/v1(?=/)"), ""),
+    (re.compile(r"^/v2/projects/[^/]+"), "/v2"),
+    (
+        re.compile(
+            r"/(endpoints|deployments|[a-z-]*models|configs|inference-instance-types)/[^/]+"
+        ),
+        r"/\1/{id}",
+    ),
+)
 _KUBE = re.compile(
     r"^/(?:api|apis/(?P<group>[^/]+))/[^/]+"
     r"(?:/namespaces/(?P<namespace>[^/]+))?"
@@ -51,7 +60,9 @@ def label(side: Side, method: str, path: str, *, watch: bool = False, own: str =
         own: The operator's own namespace: what is there is not what is in a user's.
     """
     if side is Side.TOGETHER:
-        return f"{side} {method} {_IDS.sub('/endpoints/{id}', path).removeprefix('/v1')}"
+        for pattern, text in _IDS:
+            path = pattern.sub(text, path)
+        return f"{side} {method} {path}"
     found = _KUBE.match(path)
     if found is None:
         return f"{side} {method} {path}"

@@ -84,7 +84,7 @@ class Campaign:
             thread.join()
         for number, plan in enumerate(plans):
             if number not in verdicts:
-                lost = Verdict(plan.seed, plan.scenario, plan.fault)
+                lost = Verdict(plan.seed, plan.scenario, plan.fault, plan.api)
                 lost.others.append("the run did not take place: its job ended")
                 verdicts[number] = lost
                 self.told(lost)

@@ -24,8 +24,13 @@ class Fault:
     exclusive: bool = False
     elected: bool = False
 
-    def fits(self, scenario: Scenario) -> bool:
-        """Whether it says anything in a scenario."""
+    def fits(self, scenario: Scenario, api: str) -> bool:
+        """Whether it says anything in a scenario.
+
+        Args:
+            scenario: The scenario.
+            api: The generation of Together's API in which it is played.
+        """
         return True
 
     def arm(self, run: Run) -> None:

@@ -10,16 +10,24 @@ from tests.chaos.fault import Fault, Nothing
 from tests.chaos.goal import Goal
 from tests.chaos.kube_faults import KUBE_FAULTS
 from tests.chaos.plane_faults import PLANE_FAULTS
+from tests.chaos.scenarios import V1
 from tests.chaos.timing import TIMING
+from tests.chaos.v2_faults import V2_FAULTS
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
     from tests.chaos.scenarios import Scenario
 
 _WRITES: Final = ("POST", "PATCH", "DELETE")
-_ENDPOINTS: Final = "^/v1/endpoints"
-_ONE: Final = "^/v1/endpoints/[^/]+$"
-_EVERYTHING: Final = "^/v1/"
+_ENDPOINTS: Final = r"^/v[12]/(projects/[^/]+/)?endpoints"
+_ONE: Final = r"^/v[12]/(projects/[^/]+/)?endpoints/[^/]+(/deployments)?$"
+_EVERYTHING: Final = r"^/v[12]/"
+_PARTS_OF_V2: Final = (
+    _ENDPOINTS,
+    r"^/v2/projects/[^/]+/endpoints(/[^/]+)?$",
+    r"/deployments(/[^/]+)?$",
+)
+"""All that is written there, the endpoint and its traffic, or its deployments."""
 
 Goals = tuple[Goal, ...]
 Armed = dict[str, Any]
@@ -54,9 +62,9 @@ class Few(Fault):
         self._most = most
         self._seconds = seconds
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """Where such requests are sent."""
-        return "GET" in self._methods or not scenario.sends.isdisjoint(self._methods)
+        return "GET" in self._methods or not scenario.writes(api).isdisjoint(self._methods)
 
     def arm(self, run: Run) -> None:
         """Arm it at the simulator."""
@@ -65,7 +73,13 @@ class Few(Fault):
         run.note(f"{self.name}: {times} times, {seconds:.2f} s")
         if self._fault["fault"] == "late_effect":
             run.effects_within(seconds)
-        common = {"path_regex": self._path, "times": times, "seconds": seconds}
+        common: Armed = {"path_regex": self._path, "times": times, "seconds": seconds}
+        if run.plan.api == "V2" and self._path == _ENDPOINTS:
+            # Two requests more than once, so that not only the first of its kind is met: a
+            # deployment is tried without effect before it is ordered.
+            common["path_regex"] = run.chance.choice(_PARTS_OF_V2)
+            common["after"] = run.chance.choice((0, 0, 1, 1, 2))
+            run.note(f"on {common['path_regex']} after {common['after']}")
         run.together.arm(*({**common, "method": m, **self._fault} for m in self._methods))
 
 
@@ -106,9 +120,9 @@ class For(Fault):
         self._methods = methods
         self._seconds = seconds
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """Where such requests are sent."""
-        return not self._methods or not scenario.sends.isdisjoint(self._methods)
+        return not self._methods or not scenario.writes(api).isdisjoint(self._methods)
 
     def arm(self, run: Run) -> None:
         """Arm it, and have it end."""
@@ -123,7 +137,7 @@ class KeyRefused(Fault):
 
     name = "unauthorized"
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """Where the key is not the matter itself."""
         return not scenario.name.startswith("rotate-")
 
@@ -139,7 +153,7 @@ class ListLags(Fault):
 
     name = "list-lags"
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """Where something is ordered."""
         return not scenario.stands
 
@@ -159,6 +173,7 @@ class InTheConsole(Fault):
         act: What is done, to the endpoint of this id.
         ends: The right ends instead, from the scenario's own.
         fits: In which scenarios.
+        apis: In which generations.
     """
 
     def __init__(
@@ -167,15 +182,17 @@ class InTheConsole(Fault):
         act: Callable[[Run, str], None],
         ends: Callable[[Goals], Goals],
         fits: Callable[[Scenario], bool],
+        apis: tuple[str, ...] = ("V1", "V2"),
     ) -> None:
         self.name = name
         self._act = act
         self._ends = ends
         self._fits = fits
+        self._apis = apis
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """In these scenarios."""
-        return self._fits(scenario)
+        return self._fits(scenario) and api in self._apis
 
     def arm(self, run: Run) -> None:
         """Wait until there is one, and then a little."""
@@ -186,8 +203,9 @@ class InTheConsole(Fault):
 
         def now() -> None:
             for endpoint in run.live():
-                run.note(f"{self.name}: {endpoint['id']} in {endpoint['state']}")
-                self._act(run, endpoint["id"])
+                if endpoint["id"] in {e["id"] for e in run.live()}:
+                    run.note(f"{self.name}: {endpoint['id']} in {endpoint['state']}")
+                    self._act(run, endpoint["id"])
 
         run.once(lambda: bool(run.live()) or run.over, soon)
 
@@ -201,7 +219,9 @@ class InTheConsole(Fault):
 
 
 def _removed(run: Run, endpoint: str) -> None:
-    run.together.delete(endpoint)
+    """Remove it, or in API v2 what it is part of, with everything else in there."""
+    (entry,) = (e for e in run.live() if e["id"] == endpoint)
+    run.together.delete(entry[run.chance.choice(("id", "home"))])
 
 
 def _missing(goals: Goals) -> Goals:
@@ -210,7 +230,10 @@ def _missing(goals: Goals) -> Goals:
 
 
 def _stopped(run: Run, endpoint: str) -> None:
-    run.together.force(endpoint, state="STOPPED")
+    if endpoint.startswith("dep_"):
+        run.together.force(endpoint, autoscaling={"minReplicas": 0, "maxReplicas": 0})
+    else:
+        run.force(endpoint, "STOPPED")
 
 
 def _stopped_remotely(goals: Goals) -> Goals:
@@ -223,7 +246,7 @@ def _renamed(run: Run, endpoint: str) -> None:
 
 
 def _failed(run: Run, endpoint: str) -> None:
-    run.together.force(endpoint, state="ERROR")
+    run.force(endpoint, "ERROR")
 
 
 def _endpoint_failed(goals: Goals) -> Goals:
@@ -234,13 +257,13 @@ def _endpoint_failed(goals: Goals) -> Goals:
 def _unknown(run: Run, endpoint: str) -> None:
     """A state that nobody knows, for a while."""
     (before,) = (e["state"] for e in run.live() if e["id"] == endpoint)
-    run.together.force(endpoint, state="MIGRATING")
+    run.force(endpoint, "MIGRATING")
     after = {"STOPPING": "STOPPED", "PENDING": "STARTED", "STARTING": "STARTED"}
 
     def back() -> None:
         for e in run.live():
             if e["id"] == endpoint and e["state"] == "MIGRATING":
-                run.together.force(endpoint, state=after.get(before, before))
+                run.force(endpoint, after.get(before, before))
 
     run.after(run.chance.uniform(1, 3), back)
 
@@ -262,6 +285,10 @@ class Retired(Fault):
     """The account loses API v1 in the middle of a life: neither creates nor starts any more."""
 
     name = "retired"
+
+    def fits(self, scenario: Scenario, api: str) -> bool:
+        """Where something is in API v1."""
+        return api == "V1"
 
     def arm(self, run: Run) -> None:
         """Switch the profile."""
@@ -308,10 +335,11 @@ FAULTS: Final[dict[str, Fault]] = {
         KeyRefused(),
         InTheConsole("removed", _removed, _missing, _any),
         InTheConsole("stopped", _stopped, _stopped_remotely, _edited),
-        InTheConsole("renamed", _renamed, lambda goals: goals, _standing),
+        InTheConsole("renamed", _renamed, lambda goals: goals, _standing, V1),
         InTheConsole("failed", _failed, _endpoint_failed, _edited),
         InTheConsole("unknown-state", _unknown, lambda goals: goals, _edited),
         Retired(),
+        *V2_FAULTS,
         *KUBE_FAULTS,
         *PLANE_FAULTS,
     )

@@ -1,7 +1,7 @@
 """The judge: Together's books and what kubectl shows, and nothing that the operator says of itself.
 
-Endpoints are counted for a resource by the mark in the body of the request that made them, never by
-the name that they have now.
+Endpoints of API v1 are counted for a resource by the mark in the body of the request that made
+them, never by the name that they have now; what is done in API v2 is judged in `judge_v2`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+from tests.chaos.judge_v2 import judge_v2
 from tests.chaos.kube import Object
 from tests.chaos.run import Run
-from tests.chaos.timing import BEYOND, LATENESS
+from tests.chaos.timing import BEYOND
 from tests.chaos.verdict import Verdict
 from tests.support.contract import violations
 from tests.support.judge import owner_of
@@ -34,17 +35,24 @@ def judge(run: Run, verdict: Verdict, *, gone: bool) -> None:
         gone: Whether its resource is gone, with which everything else has to go.
     """
     ledger = run.ledger()
-    ours = [e for e in ledger["endpoints"] if _is_of(run, e)]
+    ours = [e for e in ledger["endpoints"] if e["generation"] == "v1" and _is_of(run, e)]
+    # Wherever it is, there is one: an endpoint of API v2 costs nothing, and is one nevertheless.
+    homes = [
+        home
+        for home in ledger["v2_endpoints"]
+        if home["project"] == run.project and home["id"] not in run.strangers
+    ]
     versions = run.stage.operator.space.stream.history(run.kube.namespace, run.name)
     recorded = {
         v["status"]["endpointID"] for v in versions if v.get("status", {}).get("endpointID")
     }
     requests = [r for r in ledger["requests"] if r["path"].startswith("/v1/endpoints")]
-    _overlaps(run, ours, recorded, verdict)
+    _overlaps(run, [*ours, *homes], recorded, verdict)
     if gone:
         _leaks(run, ours, verdict)
     _deletions(run, requests, recorded, verdict)
     _states(run, requests, verdict)
+    judge_v2(run, ledger, homes, recorded, verdict, gone=gone)
     _secrets(run, versions, verdict)
     for version in versions:
         meta = version["metadata"]
@@ -106,23 +114,13 @@ def _states(run: Run, requests: Iterable[Object], verdict: Verdict) -> None:
         body = request["body"] if isinstance(request["body"], dict) else {}
         state, at = body.get("state"), request["at"]
         if request["method"] == "PATCH" and state == "STOPPED":
-            if not _wished(run, at, "Stopped"):
+            if not run.wished(at, "Stopped"):
                 verdict.wrong_stops.append(f"{request['path']} at {at - run.began:.3f} s")
         elif request["method"] == "PATCH" and state == "STARTED":
-            if not _wished(run, at, "Started", start=True):
+            if not run.wished(at, "Started", start=True):
                 verdict.wrong_starts.append(f"{request['path']} at {at - run.began:.3f} s")
-        elif request["method"] == "POST" and state != "STOPPED" and not _wished(run, at, "Started"):
+        elif request["method"] == "POST" and state != "STOPPED" and not run.wished(at, "Started"):
             verdict.wrong_starts.append(f"an order at {at - run.began:.3f} s")
-
-
-def _wished(run: Run, at: float, state: str, *, start: bool = False) -> bool:
-    """Whether a state was asked for at some moment at which a request may have been decided on."""
-    since = at - LATENESS
-    later = [*(wish.at for wish in run.wishes[1:]), float("inf")]
-    return any(
-        wish.at <= at and until >= since and wish.state == state and (wish.start or not start)
-        for wish, until in zip(run.wishes, later, strict=True)
-    )
 
 
 def _secrets(run: Run, versions: list[Object], verdict: Verdict) -> None:

@@ -280,7 +280,7 @@ class StatusWiped(Fault):
 
     name = "status-wiped"
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """Where the key that has seen the endpoint stays good.
 
         Who takes that away as well is asked what is to become of it (`CredentialMismatch`).

@@ -16,6 +16,7 @@ from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.stage import Stage
 from tests.chaos.timing import SWEEP
 from tests.chaos.verdict import Verdict
+from tests.support.operator import reason_of
 
 
 def perform(stage: Stage, plan: Plan) -> Verdict:
@@ -29,7 +30,8 @@ def perform(stage: Stage, plan: Plan) -> Verdict:
         What became of it. A run that cannot be judged has not passed.
     """
     run = Run(stage, plan)
-    verdict = Verdict(plan.seed, plan.scenario, plan.fault, [str(crash) for crash in plan.crashes])
+    crashes = [str(crash) for crash in plan.crashes]
+    verdict = Verdict(plan.seed, plan.scenario, plan.fault, plan.api, crashes)
     try:
         _play(run, verdict)
     except Exception as error:  # noqa: BLE001 (whatever it is, the run has not passed)
@@ -58,13 +60,15 @@ def _play(run: Run, verdict: Verdict) -> None:
     goals = fault.goals(run, scenario.goals(run))
 
     def settled() -> Goal | None:
-        found, live = run.read(), run.live()
-        if len(live) > 1 and not run.beyond:
+        found, books = run.read(), run.books()
+        most = 2 if run.swapping else 1
+        if (books.apart() > 1 or len(books.running()) > most) and not run.beyond:
             raise NotJudgedError("more than one of it lives; there is nothing to wait for")
-        return next((goal for goal in goals if goal.reached(found, live)), None)
+        return next((goal for goal in goals if goal.reached(found, books)), None)
 
     goal = run.until(f"one of {[sorted(g.reasons) for g in goals]}", settled, calm=True)
     verdict.converged = max(0.0, time.monotonic() - run.calm)
+    run.swapped()
     verdict.counts = run.stage.tracker.counts()
     run.note(f"settled: {sorted(goal.reasons) or 'gone'} with {goal.live} live")
     run.spare()
@@ -90,10 +94,12 @@ def _end(run: Run, verdict: Verdict) -> None:
     found = run.read()
     if found is not None and "deletionTimestamp" not in found["metadata"]:
         run.delete()
+    if run.guests:
+        _see_off(run)
     run.until("the resource is gone", lambda: run.read() is None)
     # What may still come of what was sent is waited for: it must not, or it must be taken back.
     run.until("late effects are over", lambda: time.monotonic() > late)
-    run.until("nothing of it is left at Together", lambda: not run.live())
+    run.until("nothing of it is left at Together", lambda: _nothing_left(run))
     if run.namespace_goes:
         run.until("the namespace is gone", lambda: not run.kube.namespace_exists())
         run.kube.create_namespace()
@@ -101,6 +107,19 @@ def _end(run: Run, verdict: Verdict) -> None:
         _copies(run, verdict)
     run.note("gone")
     run.sweep()
+
+
+def _see_off(run: Run) -> None:
+    """What a person has put into the endpoint holds its deletion up, until they take it out."""
+    run.until("it asks for a person", lambda: reason_of(run.read() or {}) == "DeletionBlocked")
+    for guest in run.guests:
+        run.together.delete(guest)
+
+
+def _nothing_left(run: Run) -> bool:
+    """Whether nothing is left; what comes later than it may is an endpoint that costs nothing."""
+    books = run.books()
+    return not books.live and (run.beyond or not books.homes)
 
 
 def _copies(run: Run, verdict: Verdict) -> None:

@@ -32,6 +32,7 @@ class Plan:
         crashes: Where the operator ends, one after the other.
         delays: Seconds until it is started again, after each of them.
         elected: Whether the operator works only while it holds a Lease.
+        api: The generation of Together's API, `V1` or `V2`.
     """
 
     seed: str
@@ -40,19 +41,30 @@ class Plan:
     crashes: tuple[Crash, ...] = ()
     delays: tuple[float, ...] = field(default=())
     elected: bool = False
+    api: str = "V1"
 
     def __str__(self) -> str:
         crashes = ", ".join(map(str, self.crashes)) or "no crash"
         by = "by a Lease" if self.elected else "alone"
-        return f"{self.seed}: {self.scenario} with {self.fault}, {crashes}, {by}"
+        return f"{self.seed}: {self.title} with {self.fault}, {crashes}, {by}"
+
+    @property
+    def title(self) -> str:
+        """The scenario, with the generation that it is played in."""
+        return f"{self.api} {self.scenario}"
 
 
-def every_crash() -> list[tuple[str, Crash]]:
-    """Every scenario's every boundary, at each point."""
+def every_part() -> list[tuple[str, str]]:
+    """Every scenario in every generation that it is played in."""
+    return [(name, api) for name in sorted(SCENARIOS) for api in SCENARIOS[name].apis]
+
+
+def every_crash() -> list[tuple[str, str, Crash]]:
+    """Every scenario's every boundary in each generation, at each point."""
     return [
-        (scenario, Crash(label, nth, point))
-        for scenario in SCENARIOS
-        for label, nth in boundaries.of(scenario)
+        (scenario, api, Crash(label, nth, point))
+        for scenario, api in every_part()
+        for label, nth in boundaries.of(scenario, api)
         for point in Point
     ]
 
@@ -74,38 +86,45 @@ def draw(seed: str) -> Plan:
     # Every other run is the next of all crashes there are, in the campaign's own order.
     all_of_them = _in_order(campaign)
     if number % 2 == 0 and number // 2 < len(all_of_them):
-        scenario, crash = all_of_them[number // 2]
-        return Plan(seed, scenario, "none", (crash,), (_delay(chance),))
-    scenario = _scenario(chance, number)
-    fault = chance.choice(fitting(scenario))
-    crashes = _crashes(chance, scenario, chance.choice((0, 1, 2, 2, 3)))
+        scenario, api, crash = all_of_them[number // 2]
+        return Plan(seed, scenario, "none", (crash,), (_delay(chance),), api=api)
+    scenario, api = _part(chance, campaign, number)
+    fault = chance.choice(fitting(scenario, api))
+    crashes = _crashes(chance, scenario, api, chance.choice((0, 1, 2, 2, 3)))
     delays = tuple(_delay(chance) for _ in crashes)
     kind = FAULTS[fault]
     # As the chart has it where the control plane is in trouble, elsewhere both ways.
     elected = kind.elected or kind.exclusive or chance.random() < _ELECTED
-    return Plan(seed, scenario, fault, crashes, delays, elected)
+    return Plan(seed, scenario, fault, crashes, delays, elected, api)
 
 
 @functools.cache
-def _in_order(campaign: str) -> list[tuple[str, Crash]]:
+def _in_order(campaign: str) -> list[tuple[str, str, Crash]]:
     crashes = every_crash()
     random.Random(campaign).shuffle(crashes)
     return crashes
 
 
-def _scenario(chance: random.Random, number: int) -> str:
-    """Each in its turn, so that even a short campaign has most of them."""
-    names = sorted(SCENARIOS)
-    return names[(number // 2) % len(names)] if number % 4 == 1 else chance.choice(names)
+@functools.cache
+def _turns(campaign: str) -> list[tuple[str, str]]:
+    parts = every_part()
+    random.Random(f"{campaign} in turn").shuffle(parts)
+    return parts
 
 
-def fitting(scenario: str) -> Sequence[str]:
-    """The faults that say anything in a scenario."""
-    return [name for name in sorted(FAULTS) if FAULTS[name].fits(SCENARIOS[scenario])]
+def _part(chance: random.Random, campaign: str, number: int) -> tuple[str, str]:
+    """Each in its turn, so that even a campaign of two hundred runs has all of them."""
+    parts = _turns(campaign)
+    return parts[(number // 4) % len(parts)] if number % 4 == 1 else chance.choice(parts)
 
 
-def _crashes(chance: random.Random, scenario: str, count: int) -> tuple[Crash, ...]:
-    first, again = boundaries.of(scenario), boundaries.of("restart")
+def fitting(scenario: str, api: str) -> Sequence[str]:
+    """The faults that say anything in a scenario, in a generation."""
+    return [name for name in sorted(FAULTS) if FAULTS[name].fits(SCENARIOS[scenario], api)]
+
+
+def _crashes(chance: random.Random, scenario: str, api: str, count: int) -> tuple[Crash, ...]:
+    first, again = boundaries.of(scenario, api), boundaries.of("restart", api)
     drawn: list[Crash] = []
     for _ in range(count if first else 0):
         label, nth = chance.choice(first + again if drawn else first)

@@ -131,7 +131,7 @@ class EtcdRolledBack(Fault):
     name = "etcd-rolled-back"
     exclusive = True
 
-    def fits(self, scenario: Scenario) -> bool:
+    def fits(self, scenario: Scenario, api: str) -> bool:
         """Where the resource was there before.
 
         What is ordered by a resource that is then forgotten is beyond what can be promised: it is
@@ -156,7 +156,10 @@ class EtcdRolledBack(Fault):
 
     def goals(self, run: Run, goals: tuple[Goal, ...]) -> tuple[Goal, ...]:
         """As before the act, as far as Together can be what it was."""
-        return _AS_BEFORE[run.plan.scenario]
+        ends = _AS_BEFORE[run.plan.scenario]
+        # What is to be deleted there is stopped before.
+        stopped = run.plan.api == "V2" and run.plan.scenario == "delete-started"
+        return (*ends, _AWAY) if stopped else ends
 
 
 PLANE_FAULTS: Final[tuple[Fault, ...]] = (

@@ -25,17 +25,19 @@ def show(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
     """
     console = console or Console(width=132)
     table = Table(title="Runs by scenario and fault")
-    for head in ("scenario", "fault"):
+    for head in ("api", "scenario", "fault"):
         table.add_column(head)
     for head in ("runs", "kills", *(kind.replace("_", " ") for kind in KINDS), "slowest s"):
         table.add_column(head, justify="right")
-    rows: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
+    rows: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        rows[verdict.scenario, verdict.fault].append(verdict)
-    for (scenario, fault), those in sorted(rows.items()):
-        table.add_row(scenario, fault, *_cells(those))
+        rows[verdict.api, verdict.scenario, verdict.fault].append(verdict)
+    for titles, those in sorted(rows.items()):
+        table.add_row(*titles, *_cells(those))
     table.add_section()
-    table.add_row("all", "", *_cells(verdicts))
+    for api in sorted({verdict.api for verdict in verdicts}):
+        table.add_row(api, "all", "", *_cells([v for v in verdicts if v.api == api]))
+    table.add_row("all", "", "", *_cells(verdicts))
     console.print(table)
 
 
@@ -78,7 +80,8 @@ def as_json(verdicts: Sequence[Verdict], about: dict[str, Any]) -> str:
 
 def explain(verdict: Verdict) -> None:
     """Print what a person needs to understand a run that has not passed."""
-    print(f"=== {verdict.seed}: {verdict.scenario} with {verdict.fault} FAILED", flush=True)
+    title = f"{verdict.api} {verdict.scenario}"
+    print(f"=== {verdict.seed}: {title} with {verdict.fault} FAILED", flush=True)
     for text in (*verdict.problems, *verdict.notes):
         print(text)
     print(f"=== again: make chaos ONE={verdict.seed}", flush=True)

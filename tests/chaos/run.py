@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos.books import Books, of_v2
 from tests.chaos.kube import KubeAwayError, Object
 from tests.chaos.plan import Plan
 from tests.chaos.stage import Life, Stage
-from tests.chaos.timing import DEADLINE
+from tests.chaos.timing import DEADLINE, LATENESS
 from tests.support.operator import KEYS, SECRET, manifest, reason_of
 
 _LOOK = 0.05
@@ -82,7 +83,9 @@ class Run:
         gone: When it was first seen to be gone, in unix seconds.
         calm: Since when nothing has gone wrong any more, in monotonic seconds.
         retained: Endpoints that the resource is to leave behind.
-        strangers: Endpoints of the same project that are not the resource's.
+        strangers: Endpoints and deployments of the same project that are not the resource's.
+        guests: Those of them that have traffic of the resource's endpoint, and how much.
+        swaps: When two deployments of it may run, from and until, in unix seconds.
         beyond: Whether an effect comes later than the protocol assumes.
         lateness: Seconds after an answer within which its request may still take effect.
         namespace_goes: Whether its namespace is being deleted.
@@ -112,6 +115,8 @@ class Run:
         self.calm = time.monotonic()
         self.retained: set[str] = set()
         self.strangers: set[str] = set()
+        self.guests: dict[str, tuple[float, float]] = {}
+        self.swaps: list[tuple[float, float]] = []
         self.beyond = False
         self.lateness = 0.0
         self.over = False
@@ -139,7 +144,9 @@ class Run:
         self.stage.tracker.reset()
 
     def apply(self, **spec: Any) -> None:
-        """Create the resource."""
+        """Create the resource, in the plan's generation unless another one is given."""
+        if self.plan.api == "V2":
+            spec = {"api": "V2", **spec}
         document = manifest(self.name, **spec)
         self.note(f"apply {document['spec']}")
         self.wish(spec.get("state", "Started"))
@@ -153,6 +160,26 @@ class Run:
             self.wish(spec["state"], start=spec["state"] == "Started")
         self.kube.patch(self.name, {"spec": spec})
         self.disturbed()
+
+    def swap(self, **spec: Any) -> None:
+        """Change what cannot be changed in place: two deployments may run from now on."""
+        if not self.swapping:
+            self.swaps.append((time.time(), float("inf")))
+        self.edit(**spec)
+
+    def swapped(self) -> None:
+        """No two deployments may run any more."""
+        if self.swapping:
+            self.swaps[-1] = (self.swaps[-1][0], time.time())
+
+    @property
+    def swapping(self) -> bool:
+        """Whether two deployments may run."""
+        return bool(self.swaps) and self.swaps[-1][1] == float("inf")
+
+    def swapping_at(self, at: float) -> bool:
+        """Whether two deployments were free to run at a moment, in unix seconds."""
+        return any(since <= at < until for since, until in self.swaps)
 
     def annotate(self, word: str, value: str | None) -> None:
         """Set or remove one of our annotations."""
@@ -188,6 +215,21 @@ class Run:
         """Write down what is asked of the endpoint's state from now on."""
         self.wishes.append(Wish(time.time(), state, start))
 
+    def wished(self, at: float, state: str, *, start: bool = False) -> bool:
+        """Whether a state was asked for at some moment at which a request may have been decided on.
+
+        Args:
+            at: When the request came, in unix seconds.
+            state: `Started` or `Stopped`.
+            start: Whether it has to be a wish to start what is stopped.
+        """
+        since = at - LATENESS
+        later = [*(wish.at for wish in self.wishes[1:]), float("inf")]
+        return any(
+            wish.at <= at and until >= since and wish.state == state and (wish.start or not start)
+            for wish, until in zip(self.wishes, later, strict=True)
+        )
+
     def sweep(self) -> None:
         """Take away what may be left of a resource that is gone, so that the next run is alone."""
         for copy in self.kube.secrets(self.stage.operator.namespace):
@@ -210,20 +252,27 @@ class Run:
         found: Object = self.together.ledger()
         return found
 
+    def books(self) -> Books:
+        """What there is at Together of this run, the strangers left out."""
+        return Books.read(self.ledger(), self.project, self.strangers)
+
     def live(self) -> list[Object]:
         """What lives at Together of this run, the strangers left out."""
-        return [
-            endpoint
-            for endpoint in self.ledger()["endpoints"]
-            if endpoint["deleted_at"] is None
-            and endpoint["project"] == self.project
-            and endpoint["id"] not in self.strangers
-        ]
+        return self.books().live
 
     def posts(self) -> list[Object]:
         """The orders that reached Together."""
-        requests: list[Object] = self.together.requests("POST", "/v1/endpoints")
-        return requests
+        return [
+            request
+            for request in self.together.requests("POST")
+            if request["path"].endswith(("/endpoints", "/deployments"))
+            and "validateOnly" not in request["query"]
+        ]
+
+    def force(self, unit: str, state: str) -> None:
+        """Put an endpoint of API v1 or a deployment into a state, as API v1 spells it."""
+        of_deployment = unit.startswith("dep_")
+        self.together.force(unit, state=of_v2(state) if of_deployment else state)
 
     def note(self, text: str) -> None:
         """Write down what happens."""

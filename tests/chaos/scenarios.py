@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.chaos.goal import EXHAUSTED, GONE, SERVING, STOPPED, Goal
@@ -12,7 +13,20 @@ from tests.support.operator import HARDWARE, MODEL, SECRET
 if TYPE_CHECKING:
     from tests.chaos.run import Run
 
-ORDERS: Final = "^/v1/endpoints$"
+ORDERS: Final = "/endpoints$"
+"""Where an endpoint is ordered, in either generation."""
+
+DEPLOYMENTS: Final = "/deployments$"
+"""Where a deployment is ordered, and before that tried without effect."""
+
+OTHER_HARDWARE: Final = "4x_nvidia_h100_80gb_sxm"
+"""What a swap asks for; what it asked for before is `HARDWARE`."""
+
+_AS_V2: Final = {HARDWARE: "2xnvidia-h100-80gb", OTHER_HARDWARE: "4xnvidia-h100-80gb"}
+
+V1: Final = ("V1",)
+V2: Final = ("V2",)
+
 _NEVER: Final = 1e9
 """Simulated seconds after which nothing in a run comes."""
 
@@ -22,13 +36,21 @@ class Scenario(ABC):
 
     Attributes:
         name: What the table calls it.
-        sends: The verbs of what is written to Together under fire.
+        sends: The verbs of what is written to API v1 under fire.
+        sends_v2: The verbs of what is written to API v2.
         stands: Whether the resource has an endpoint when the act begins.
+        apis: The generations in which it is played.
     """
 
     name: str
     sends: frozenset[str] = frozenset({"PATCH"})
+    sends_v2: frozenset[str] = frozenset({"PATCH"})
     stands = True
+    apis: tuple[str, ...] = (*V1, *V2)
+
+    def writes(self, api: str) -> frozenset[str]:
+        """The verbs of what is written to Together under fire, in a generation."""
+        return self.sends if api == "V1" else self.sends_v2
 
     def prepare(self, run: Run) -> None:
         """Bring the resource to where the act finds it; nothing goes wrong meanwhile."""
@@ -49,6 +71,7 @@ class Create(Scenario):
 
     name = "create"
     sends = frozenset({"POST"})
+    sends_v2 = frozenset({"POST", "PATCH"})
     stands = False
 
     def prepare(self, run: Run) -> None:
@@ -67,6 +90,7 @@ class CreateStopped(Create):
     """A resource is applied whose endpoint is not to run."""
 
     name = "create-stopped"
+    sends_v2 = frozenset({"POST"})
 
     def act(self, run: Run) -> None:
         """Apply it."""
@@ -75,6 +99,25 @@ class CreateStopped(Create):
     def goals(self, run: Run) -> tuple[Goal, ...]:
         """It is there, and stopped."""
         return (STOPPED, EXHAUSTED)
+
+
+class AutoRetired(Create):
+    """A resource leaves the generation open, and API v1 is closed before its order or during it."""
+
+    apis = V2
+
+    def __init__(self, name: str, latest: float) -> None:
+        self.name = name
+        self._latest = latest
+
+    def act(self, run: Run) -> None:
+        """Apply it, and close API v1."""
+        if not self._latest:
+            run.together.profile("retired")
+        else:
+            later = run.chance.uniform(0, self._latest)
+            run.after(later, lambda: run.together.profile("retired"))
+        run.apply(api="Auto")
 
 
 class Scale(Scenario):
@@ -128,6 +171,7 @@ class Rename(Scenario):
     """What serves is given another name."""
 
     name = "rename"
+    apis = V1
 
     def act(self, run: Run) -> None:
         """Ask for it."""
@@ -144,12 +188,17 @@ class Delete(Scenario):
     Args:
         state: Which, as Together calls it.
         reach: Has it be in that state.
+        apis: The generations that have such a state.
     """
 
     sends = frozenset({"DELETE"})
+    sends_v2 = frozenset({"PATCH", "DELETE"})
 
-    def __init__(self, state: str, reach: Callable[[Run], None]) -> None:
+    def __init__(
+        self, state: str, reach: Callable[[Run], None], apis: tuple[str, ...] = Scenario.apis
+    ) -> None:
         self.name = f"delete-{state.lower()}"
+        self.apis = apis
         self._state = state
         self._reach = reach
 
@@ -162,7 +211,7 @@ class Delete(Scenario):
             endpoint = next(iter(run.live()), {})
             recorded = found.get("status", {}).get("endpointID")
             return (
-                bool(endpoint) and endpoint["id"] == recorded and endpoint["state"] == self._state
+                bool(endpoint) and endpoint["home"] == recorded and endpoint["state"] == self._state
             )
 
         run.until(f"it is {self._state}", there)
@@ -194,14 +243,20 @@ def _serving(run: Run) -> None:
 
 def _stopping(run: Run) -> None:
     _serving(run)
-    run.together.assume(stopping_seconds=_NEVER)
+    # In API v2 nothing can be deleted before it has stopped.
+    run.together.assume(stopping_seconds=_NEVER if run.plan.api == "V1" else 300.0)
     run.edit(state="Stopped")
 
 
 def _failed(run: Run) -> None:
     _serving(run)
-    run.together.force(run.live()[0]["id"], state="ERROR")
+    run.force(run.live()[0]["id"], "ERROR")
     run.reaches("EndpointFailed")
+
+
+def _without_capacity(run: Run) -> None:
+    run.together.capacity({HARDWARE: 0})
+    run.apply()
 
 
 DELETIONS: Final = (
@@ -211,7 +266,38 @@ DELETIONS: Final = (
     Delete("STOPPING", _stopping),
     Delete("STOPPED", _while(slow=[], state="Stopped")),
     Delete("ERROR", _failed),
+    Delete("DEGRADED", _without_capacity, V2),
 )
+
+
+class DeleteEmpty(Scenario):
+    """A resource is deleted whose endpoint has no deployment yet."""
+
+    name = "delete-empty"
+    sends_v2 = frozenset({"PATCH", "DELETE"})
+    apis = V2
+
+    def prepare(self, run: Run) -> None:
+        """Have every deployment refused."""
+        run.together.arm(
+            {"method": "POST", "path_regex": DEPLOYMENTS, "fault": "status", "status": 429,
+             "times": -1}
+        )  # fmt: skip
+        run.apply()
+
+        def there() -> bool:
+            recorded = (run.read() or {}).get("status", {}).get("endpointID")
+            return [home["id"] for home in run.books().homes] == [recorded]
+
+        run.until("there is an endpoint", there)
+
+    def act(self, run: Run) -> None:
+        """Delete it."""
+        run.delete()
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """Nothing is left."""
+        return (GONE,)
 
 
 class DeleteUnresolved(Scenario):
@@ -219,6 +305,7 @@ class DeleteUnresolved(Scenario):
 
     name = "delete-unresolved"
     sends = frozenset({"DELETE"})
+    sends_v2 = frozenset({"PATCH", "DELETE"})
     stands = False
 
     def prepare(self, run: Run) -> None:
@@ -228,12 +315,16 @@ class DeleteUnresolved(Scenario):
         run.note(f"the order meets {fault}, {seconds:.2f} s")
         run.effects_within(seconds)
         # With the first fault only: an armed fault of another kind on the same request wins.
+        deployment = run.plan.api == "V2" and run.chance.random() < 0.5
+        path, after = (DEPLOYMENTS, 1) if deployment else (ORDERS, 0)
         run.together.arm(
-            {"method": "POST", "path_regex": ORDERS, "fault": fault, "seconds": seconds},
+            {"method": "POST", "path_regex": path, "fault": fault, "seconds": seconds,
+             "after": after},
             {"method": "GET", "fault": "hide_in_list", "seconds": 1.8, "times": -1},
-        )
+        )  # fmt: skip
         run.apply()
-        run.until("it claims", lambda: _phase(run) == "Open" and run.posts())
+        orders = 2 if deployment else 1
+        run.until("it claims", lambda: _unresolved(run) and len(run.posts()) >= orders)
 
     def act(self, run: Run) -> None:
         """Delete it."""
@@ -245,8 +336,17 @@ class DeleteUnresolved(Scenario):
 
 
 def _phase(run: Run) -> str | None:
-    phase: str | None = (run.read() or {}).get("status", {}).get("operation", {}).get("phase")
+    phase: str | None = _operation(run).get("phase")
     return phase
+
+
+def _operation(run: Run) -> dict[str, Any]:
+    operation: dict[str, Any] = (run.read() or {}).get("status", {}).get("operation", {})
+    return operation
+
+
+def _unresolved(run: Run) -> bool:
+    return _operation(run).get("phase") == "Open" or "deploying" in _operation(run)
 
 
 class DeleteNamespace(Scenario):
@@ -254,6 +354,7 @@ class DeleteNamespace(Scenario):
 
     name = "delete-namespace"
     sends = frozenset({"DELETE"})
+    sends_v2 = frozenset({"PATCH", "DELETE"})
 
     def act(self, run: Run) -> None:
         """Delete the Secret, and then the namespace."""
@@ -304,6 +405,7 @@ class Adopt(Scenario):
     """An endpoint that a person made is taken over, for good or until its resource is deleted."""
 
     name = "adopt"
+    apis = V1
 
     def prepare(self, run: Run) -> None:
         """Have a person make one, and wait until it runs."""
@@ -329,6 +431,7 @@ class Recreate(Scenario):
 
     name = "recreate"
     sends = frozenset({"POST"})
+    sends_v2 = frozenset({"POST", "PATCH"})
 
     def prepare(self, run: Run) -> None:
         """Have it serve."""
@@ -336,9 +439,9 @@ class Recreate(Scenario):
         run.reaches("Serving")
 
     def act(self, run: Run) -> None:
-        """Delete it, as a person would."""
+        """Delete it, as a person would; where that is something else, what runs or all of it."""
         (former,) = run.live()
-        run.together.delete(former["id"])
+        run.together.delete(former[run.chance.choice(("id", "home"))])
 
     def goals(self, run: Run) -> tuple[Goal, ...]:
         """Another one serves."""
@@ -350,6 +453,7 @@ class Restart(Scenario):
 
     name = "restart"
     sends = frozenset()
+    sends_v2 = frozenset()
 
     def act(self, run: Run) -> None:
         """Have it end."""
@@ -373,12 +477,78 @@ class Upgrade(Create):
         run.apply()
 
 
+class Swap(Scenario):
+    """What cannot be changed of what serves is changed, and another one takes its place."""
+
+    name = "swap"
+    sends_v2 = frozenset({"POST", "PATCH", "DELETE"})
+    apis = V2
+
+    def prepare(self, run: Run) -> None:
+        """Have it serve."""
+        run.apply(replacement="Swap")
+        run.reaches("Serving")
+
+    def act(self, run: Run) -> None:
+        """Ask for other hardware."""
+        run.swap(hardware=OTHER_HARDWARE)
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """Another one serves, on that hardware."""
+        return (replace(SERVING, hardware=_AS_V2[OTHER_HARDWARE]),)
+
+
+class SwapFailed(Swap):
+    """What is to take the place of what serves never comes up, and fails."""
+
+    name = "swap-failed"
+
+    def act(self, run: Run) -> None:
+        """Ask for other hardware, and have what comes of it fail each time."""
+        run.together.assume(starting_seconds=_NEVER)
+        run.swap(hardware=OTHER_HARDWARE)
+
+        def coming() -> list[str]:
+            other = _AS_V2[OTHER_HARDWARE]
+            live = run.books().running() if not run.over else []
+            return [entry["id"] for entry in live if entry["hardware"] == other]
+
+        def fail() -> None:
+            for deployment in coming():
+                run.note(f"{deployment} fails")
+                run.force(deployment, "ERROR")
+            run.once(lambda: bool(coming()), fail, trouble=False)
+
+        run.once(lambda: bool(coming()), fail)
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """The former one serves as before, and that is told."""
+        serves = Goal.of("ReplacementFailed", state="STARTED", hardware=_AS_V2[HARDWARE])
+        return (serves,)
+
+
+class SwapBack(Swap):
+    """What was asked for in the place of what serves is taken back, at whatever moment."""
+
+    name = "swap-back"
+
+    def act(self, run: Run) -> None:
+        """Ask for other hardware, and change one's mind."""
+        run.swap(hardware=OTHER_HARDWARE)
+        run.after(run.chance.uniform(0, 3), lambda: run.swap(hardware=HARDWARE))
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """It serves on the former hardware."""
+        return (replace(SERVING, hardware=_AS_V2[HARDWARE]),)
+
+
 SCENARIOS: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
         Create(), CreateStopped(), Scale(), Stop(), Start(), Rename(), *DELETIONS,
         DeleteUnresolved(), DeleteNamespace(), RotateServing(), RotateCreating(), Restart(),
-        Upgrade(), Adopt(), Recreate(),
+        Upgrade(), Adopt(), Recreate(), DeleteEmpty(), AutoRetired("auto-retired", 0.0),
+        AutoRetired("auto-retiring", 1.0), Swap(), SwapFailed(), SwapBack(),
     )
 }  # fmt: skip
 """All of them, by name."""

@@ -10,7 +10,7 @@ from tests.chaos.boundary import Crash, Point
 from tests.chaos.campaign import Campaign, install_crd
 from tests.chaos.faults import FAULTS
 from tests.chaos.mutations import MUTATIONS
-from tests.chaos.plan import draw, every_crash
+from tests.chaos.plan import draw, every_crash, every_part
 from tests.chaos.report import explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
 from together_local.cluster.cluster import Cluster
@@ -41,7 +41,11 @@ def test_a_seed_is_the_same_run_for_ever() -> None:
     seeds = [f"{campaign}:{number}" for campaign in (1, 2) for number in range(200)]
     plans = [draw(seed) for seed in seeds]
     assert plans == [draw(seed) for seed in seeds]
-    assert {plan.scenario for plan in plans} == set(SCENARIOS)
+    assert {(plan.scenario, plan.api) for plan in plans} == set(every_part())
+    for campaign in (1, 2):
+        here = [plan for plan in plans if plan.seed.startswith(f"{campaign}:")]
+        of_v2 = sum(plan.api == "V2" for plan in here)
+        assert 0.4 < of_v2 / len(here) < 0.6
     assert len(set(map(str, plans))) == len(plans)
 
 
@@ -70,7 +74,7 @@ def test_every_crash_has_its_turn() -> None:
     """Each boundary of each scenario, at each point, in the even runs of any campaign."""
     crashes = every_crash()
     drawn = [draw(f"5:{2 * number}") for number in range(len(crashes))]
-    assert {(plan.scenario, plan.crashes[0]) for plan in drawn} == set(crashes)
-    assert {crash.point for _, crash in crashes} == set(Point)
-    for _, crash in crashes:
+    assert {(plan.scenario, plan.api, plan.crashes[0]) for plan in drawn} == set(crashes)
+    assert {crash.point for _, _, crash in crashes} == set(Point)
+    for _, _, crash in crashes:
         assert Crash.parse(str(crash)) == crash

@@ -13,6 +13,7 @@ class Verdict:
         seed: What it was drawn from.
         scenario: What happened.
         fault: What went wrong.
+        api: In which generation of Together's API.
         crashes: Where the operator was to end.
         reached: Where it did.
         converged: Seconds from the last trouble until everything agreed; `None` if it never did.
@@ -31,6 +32,7 @@ class Verdict:
     seed: str
     scenario: str
     fault: str
+    api: str = "V1"
     crashes: list[str] = field(default_factory=list)
     reached: list[str] = field(default_factory=list)
     converged: float | None = None

@@ -75,6 +75,24 @@ async def test_a_line_of_the_ledger(api_v2: ApiV2, together: Simulator) -> None:
     assert endpoint["deleted_at"] is None
 
 
+async def test_the_ledger_keeps_when_a_deployment_ran(api_v2: ApiV2, together: Simulator) -> None:
+    deployment = await api_v2.deploy(autoscaling={"minReplicas": 0, "maxReplicas": 0})
+    assert line(together)["ran"] == []
+    await api_v2.scale(deployment, 1, 1)
+    ((began, ended),) = line(together)["ran"]
+    assert began > 0
+    assert ended is None
+    together.console.advance(UP)
+    await api_v2.scale(deployment, 0, 0)
+    assert line(together)["ran"] == [[began, None]]
+    together.console.advance(60)
+    ((_, ended),) = line(together)["ran"]
+    assert ended >= began
+    together.console.force(deployment["id"], {"state": "READY"})
+    together.console.force(deployment["id"], {"state": "FAILED"})
+    assert [None in times for times in line(together)["ran"]] == [False, False]
+
+
 async def test_both_generations_are_in_one_bill(api_v2: ApiV2, together: Simulator) -> None:
     bounds = {"min_replicas": 1, "max_replicas": 1}
     hardware = "2x_nvidia_h100_80gb_sxm"

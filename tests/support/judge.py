@@ -15,12 +15,16 @@ from together_operator.core.marker import owner_tag
 
 Object = dict[str, Any]
 
-_MARK = re.compile(r" tep-[a-z2-7]{6}-([a-z2-7]{12})-[a-z2-7]{4}$")
+_MARK = re.compile(r"(?: |^[a-z2-7]{5}-)tep-[a-z2-7]{6}-([a-z2-7]{12})-[a-z2-7]{4}$")
 
 
-def owner_of(display_name: str | None) -> str | None:
-    """Whose mark a display name carries: the hash of a uid, or `None` without a mark."""
-    found = _MARK.search(display_name or "")
+def owner_of(name: str | None) -> str | None:
+    """Whose mark a name carries: the hash of a uid, or `None` without a mark.
+
+    Args:
+        name: The display name of an endpoint of v1, or the bare name of a deployment of v2.
+    """
+    found = _MARK.search(name or "")
     return found.group(1) if found else None
 
 

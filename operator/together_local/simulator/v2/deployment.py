@@ -91,6 +91,7 @@ class Deployment:
         self.ready = 0
         self.held = 0
         self.last_activity = 0.0
+        self.ran: list[list[float | None]] = []
         self.overrides: dict[str, Any] = {}
         self.meter = Meter(spec.config.instance.cents_per_hour(site.assumptions) / 60)
         self._journal = journal
@@ -167,6 +168,7 @@ class Deployment:
         self._bill(0)
         self.last_state = self.state
         self.state = DELETED
+        self._keep_hours()
         self.deleted_at = self.site.timeline.now
         self.deleted_wall = self.site.clock.wall()
         self._release(self.held)
@@ -306,6 +308,21 @@ class Deployment:
                 message=message,
             )
         self.state, self.message = state, message
+        self._keep_hours()
+
+    def _keep_hours(self) -> None:
+        """Write down when it begins to run and when it has ended, in real unix seconds."""
+        runs = self.state not in (STOPPED, FAILED, DELETED)
+        if runs == bool(self.ran and self.ran[-1][1] is None):
+            return
+        # What falls due is replayed later than it happens.
+        clock = self.site.clock
+        behind = (clock.now() - self.site.timeline.now) / clock.speed if clock.speed else 0.0
+        now = clock.wall() - behind
+        if runs:
+            self.ran.append([now, None])
+        else:
+            self.ran[-1][1] = max(now, self.ran[-1][0] or now)
 
     def _tell(self, kind: str, level: str = "LEVEL_INFO", **details: Any) -> None:
         self._journal.add(kind, self.id, level, **details)

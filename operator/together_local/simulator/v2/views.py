@@ -120,6 +120,7 @@ def ledger_entry(endpoint: Endpoint, deployment: Deployment) -> dict[str, Any]:
         "autoscaling": {"min_replicas": spec.low, "max_replicas": spec.high},
         "created_at": deployment.created_wall,
         "deleted_at": deployment.deleted_wall,
+        "ran": [list(times) for times in deployment.ran],
         "replica_minutes": round(deployment.meter.minutes(now, rounding), 4),
         "billed_cents": deployment.meter.cents(now, rounding),
         "project": endpoint.project,
