@@ -29,6 +29,7 @@ from together_operator.resource.facts import cut_word
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Phase, Unavailable
 from together_operator.resource.spec import Api
+from together_operator.resource.status import Role
 from together_operator.resource.times import parse_time
 
 _NONCE = "abcdefghijklmnopqrstuvwxyz234567"
@@ -106,7 +107,9 @@ class Observer:
         rival = await self._rival(resource, account)
         adopt = resource.spec.adopt
         holder = self._holder(resource.uid, account, adopt.endpoint_id) if adopt else None
-        state = resource.status.state
+        current = (d.state for d in resource.status.deployments if d.role == Role.CURRENT)
+        # An endpoint that has lost its deployment has no state; what was lost had one.
+        state = next(current, resource.status.state)
         observed = Observed(
             cluster=self.cluster,
             api=api,

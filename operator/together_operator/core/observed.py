@@ -73,7 +73,8 @@ class Observed:
         holder: Another resource that has the endpoint of `spec.adopt`, as `namespace/name`.
         buried: Marks (owner and nonce) whose endpoints are deleted wherever they show up, because
             their resource is gone.
-        former_phase: What the state word in the status means.
+        former_phase: What the state word in the status means; that of the deployment, where there
+            is one.
         markers_lost: Whether display names of this credential do not come back intact.
         deploys: Whether what runs are deployments within the endpoint (a trait of the driver), so
             that a create runs nothing.

@@ -15,7 +15,7 @@ from together_operator.core.creating import attempt
 from together_operator.core.steps import Decision, Get, List
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Phase
+from together_operator.resource.remote import Endpoint, Phase
 from together_operator.resource.spec import OnMissing, State
 from together_operator.resource.status import OperationPhase
 
@@ -74,9 +74,14 @@ def _halted(case: Case) -> bool:
         return False
     former = case.endpoint
     phase = case.observed.former_phase
-    if former is not None and former.phase is not Phase.UNKNOWN:
+    if former is not None and former.phase is not Phase.UNKNOWN and _is_whole(case, former):
         phase = former.phase
     return phase in _HALTED
+
+
+def _is_whole(case: Case, former: Endpoint) -> bool:
+    """Whether the last picture had what runs in it: deployments may go a moment earlier."""
+    return former.deployments is None or former.deployment(case.deployment_id) is not None
 
 
 def _certain(case: Case, endpoint_id: str, gone: str) -> Decision | None:

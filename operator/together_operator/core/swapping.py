@@ -39,6 +39,8 @@ def swap(case: Case, endpoint: Endpoint) -> Decision | None:
         return None
     if case.desired.spec.replacement is not Replacement.SWAP:
         return None
+    if any(d.role == Role.FORMER for d in case.record.deployments):
+        return None  # one that still has to go would make it three
     failed = _failed_before(case)
     if failed is not None:
         return failed
