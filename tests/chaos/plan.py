@@ -7,15 +7,18 @@ as long as the lists of scenarios, faults and boundaries are the same.
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from tests.chaos import boundaries
 from tests.chaos.boundary import Crash, Point
 from tests.chaos.faults import FAULTS
 from tests.chaos.scenarios import SCENARIOS
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 _ELECTED: Final = 0.3
 """How many of the runs that are drawn have an operator that needs a Lease."""
@@ -100,22 +103,31 @@ def draw(seed: str) -> Plan:
 
 @functools.cache
 def _in_order(campaign: str) -> list[tuple[str, str, Crash]]:
-    crashes = every_crash()
-    random.Random(campaign).shuffle(crashes)
-    return crashes
+    return _by_turns(campaign, every_crash())
 
 
 @functools.cache
 def _turns(campaign: str) -> list[tuple[str, str]]:
-    parts = every_part()
-    random.Random(f"{campaign} in turn").shuffle(parts)
-    return parts
+    return _by_turns(f"{campaign} in turn", every_part())
+
+
+def _by_turns(seed: str, items: Sequence[T]) -> list[T]:
+    """In an order of the seed's own, the generations by turns for as long as both have any."""
+    by_api = [[item for item in items if item[1] == api] for api in ("V1", "V2")]
+    chance = random.Random(seed)
+    for those in by_api:
+        chance.shuffle(those)
+    pairs = itertools.zip_longest(*by_api)
+    return [item for pair in pairs for item in pair if item is not None]
 
 
 def _part(chance: random.Random, campaign: str, number: int) -> tuple[str, str]:
     """Each in its turn, so that even a campaign of two hundred runs has all of them."""
     parts = _turns(campaign)
-    return parts[(number // 4) % len(parts)] if number % 4 == 1 else chance.choice(parts)
+    if number % 4 == 1:
+        return parts[(number // 4) % len(parts)]
+    api = chance.choice(("V1", "V2"))
+    return chance.choice([part for part in parts if part[1] == api])
 
 
 def fitting(scenario: str, api: str) -> Sequence[str]:
