@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -43,7 +44,12 @@ def phase_of(state: str) -> Phase:
 
 
 class FakeDeployer(FakeDriver):
-    """One account; what is there is in `endpoints`, and what runs within their deployments."""
+    """One account; what is there is in `endpoints`, and what runs within their deployments.
+
+    Attributes:
+        losing_deploys: As `losing`, for deployments.
+        most_running: How many deployments there ever were that ran at the same time.
+    """
 
     api = Api.V2
     deploys = True
@@ -53,6 +59,8 @@ class FakeDeployer(FakeDriver):
     def __init__(self, prefix: str = "ep_") -> None:
         super().__init__(prefix)
         self.prices = {"1x_gpu": Decimal(800)}
+        self.losing_deploys: list[float | None] = []
+        self.most_running = 0
 
     def hold(
         self, endpoint_id: str, *names: str, state: str = "READY", hardware: str = "1x_gpu"
@@ -102,7 +110,22 @@ class FakeDeployer(FakeDriver):
         answer = await super().get(endpoint_id)
         return self._shown(answer) if isinstance(answer, Endpoint) else answer
 
+    async def create(
+        self, order: Order, *, fence: Callable[[], bool] | None = None
+    ) -> Done | Refused | Ambiguous | NotSent:
+        """One more endpoint, unless there is one of that name."""
+        if self._named(order.endpoint_name) is not None:
+            await self._begin("create")
+            return Refused(Reason.NAME_TAKEN, f"{order.endpoint_name} is there already")
+        return await super().create(order, fence=fence)
+
+    def _named(self, name: str) -> Endpoint | None:
+        return next((e for e in self.endpoints.values() if e.name == f"acme/{name}"), None)
+
     def _make(self, order: Order) -> Endpoint:
+        there = self._named(order.endpoint_name)
+        if there is not None:
+            return self._shown(there)  # of a request whose answer nobody waits for any more
         made = self.hold(f"{self.prefix}{next(self._numbers)}")
         made = replace(made, name=f"acme/{order.endpoint_name}")
         self.endpoints[made.id] = made
@@ -120,15 +143,32 @@ class FakeDeployer(FakeDriver):
         """One more deployment, stopped."""
         del fence
         await self._begin("deploy")
+        if endpoint_id not in self.endpoints:
+            return Absent()
+        if self.losing_deploys:
+            late = self.losing_deploys.pop(0)
+            if late is not None:
+                loop = asyncio.get_running_loop()
+                loop.call_later(late, self._deploy, endpoint_id, name, order)
+            return Ambiguous("the connection was cut")
+        return Done(deployment=self._deploy(endpoint_id, name, order))
+
+    def _deploy(self, endpoint_id: str, name: str, order: Order) -> Deployment | None:
         whole = self.endpoints.get(endpoint_id)
         if whole is None:
-            return Absent()
+            return None
         made = Deployment(
             f"dep_{next(self._numbers)}", name, order.model, "cr_1", order.hardware, "STOPPED",
             Phase.STOPPED, Bounds(0, 0), 0, wall(),
         )  # fmt: skip
         self.endpoints[endpoint_id] = replace(whole, deployments=(*(whole.deployments or ()), made))
-        return Done(deployment=made)
+        return made
+
+    @property
+    def running(self) -> list[Deployment]:
+        """What costs money."""
+        held = (d for e in self.endpoints.values() for d in e.deployments or ())
+        return [d for d in held if d.bounds.max > 0]
 
     async def undeploy(
         self, endpoint_id: str, deployment_id: str
@@ -172,6 +212,7 @@ class FakeDeployer(FakeDriver):
         )
         others = tuple(new if d.id == deployment_id else d for d in whole.deployments or ())
         self.endpoints[endpoint_id] = replace(whole, deployments=others)
+        self.most_running = max(self.most_running, len(self.running))
         return Done(deployment=new)
 
     async def update(

@@ -45,6 +45,7 @@ class FakeDriver:
         priceless: What reading prices comes to instead of an answer.
         creates: What the next creates come to instead of an endpoint.
         losing: For the next creates whose answer is lost, when they take effect: seconds or never.
+        closed: Whether what is not to go wrong in another way is refused: v1 is closed.
         most: How many endpoints there ever were at the same time.
         before: Something to do before a method takes effect.
         delay: Seconds that each call takes.
@@ -68,6 +69,7 @@ class FakeDriver:
         self.prices = {"1x_gpu": Decimal(500)}
         self.creates: list[Refused | Ambiguous | NotSent] = []
         self.losing: list[float | None] = []
+        self.closed = False
         self.most = 0
         self.unreadable: set[str] = set()
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -140,6 +142,8 @@ class FakeDriver:
             if late is not None:
                 asyncio.get_running_loop().call_later(late, self._make, order)
             return Ambiguous("the connection was cut")
+        if self.closed:
+            return Refused(Reason.V1_CLOSED, "Together has closed API v1")
         return Done(self._make(order))
 
     def _make(self, order: Order) -> Endpoint:

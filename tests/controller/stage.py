@@ -215,7 +215,7 @@ class Stage:
 
     def restarted(self) -> Stage:
         """Another process in the same world."""
-        again = Stage()
+        again = Stage(first=self.accounts.first)
         again.kube.endpoints, again.kube.secrets = self.kube.endpoints, self.kube.secrets
         again.kube._version = self.kube._version
         again.drivers, again.deployers = self.drivers, self.deployers
