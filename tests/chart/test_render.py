@@ -47,7 +47,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             "pollInterval": 45,
             "pollIntervalTransition": 2.5,
             "driftInterval": 1800,
-            "firstAPI": "V1",
+            "firstAPI": "V2",
             "probe": "State",
             "workers": 8,
             "leaderElect": False,
