@@ -55,7 +55,8 @@ def judge_v2(
     _deletions(run, requests, ours, recorded, verdict)
     _starts(run, requests, ours, verdict)
     _stops(run, requests, verdict)
-    _traffic(run, requests, ours, verdict)
+    answers = [r for r in ledger["requests"] if r["path"] == "/v1/chat/completions"]
+    _traffic(run, requests, answers, ours, verdict)
 
 
 def _is_of(run: Run, entry: Object) -> bool:
@@ -189,10 +190,16 @@ def _split(request: Object) -> dict[str, float] | None:
 
 
 def _traffic(
-    run: Run, requests: Iterable[Object], ours: Iterable[Object], verdict: Verdict
+    run: Run,
+    requests: Iterable[Object],
+    answers: Iterable[Object],
+    ours: Iterable[Object],
+    verdict: Verdict,
 ) -> None:
-    """The entries of others stay as they are, and traffic goes to what runs."""
+    """The entries of others stay as they are, and traffic moves to what runs and has answered."""
     known = {entry["id"]: entry for entry in ours}
+    tried = [(r["at"], str(r["body"]["model"])) for r in answers if r["status"] == 200]
+    before: set[str] = set()
     for request in requests:
         split, at = _split(request), request["at"]
         if split is None or request["status"] != 200:
@@ -202,9 +209,15 @@ def _traffic(
             if at > since and split.get(guest) != weight:
                 verdict.lost.append(f"the traffic of {guest}, somebody else's, was taken {when}")
         ending = run.deleted is not None and at >= run.deleted
-        to = [one for one in split if one in known]
-        if run.swapping_at(at) and not ending and not any(_runs_at(known[one], at) for one in to):
-            verdict.others.append(f"the traffic goes to nothing that runs {when}")
+        to = {one for one in split if one in known}
+        if run.swapping_at(at) and not ending:
+            if not any(_runs_at(known[one], at) for one in to):
+                verdict.others.append(f"the traffic goes to nothing that runs {when}")
+            for one in to - before:
+                own = f"/{known[one]['requested_display_name']}"
+                if not any(then <= at and name.endswith(own) for then, name in tried):
+                    verdict.others.append(f"the traffic goes to {one}, which was not tried, {when}")
+        before = to
     if run.plan.fault in ("none", "guest") or run.plan.fault.startswith(("kube-", "watch-")):
         _gaps(run, known.values(), verdict)
 

@@ -52,6 +52,7 @@ class Mutation:
         crash: Where the operator has to end for it, if it has to.
         shows: What is wrong then, as the verdict calls it.
         runs: In how many runs at most: some draw what else has to happen.
+        api: In which generation of Together's API.
     """
 
     rule: str
@@ -62,13 +63,14 @@ class Mutation:
     fault: str = "none"
     crash: Crash | None = None
     runs: int = 1
+    api: str = "V1"
 
     def plans(self, name: str) -> list[Plan]:
         """The runs in one of which it shows, at the least."""
         crashes = () if self.crash is None else (self.crash,)
         delays = tuple(0.0 for _ in crashes)
         return [
-            Plan(f"{name}:{number}", self.scenario, self.fault, crashes, delays)
+            Plan(f"{name}:{number}", self.scenario, self.fault, crashes, delays, api=self.api)
             for number in range(self.runs)
         ]
 
@@ -119,7 +121,8 @@ MUTATIONS: Final[dict[str, Mutation]] = {
     ),
     "no-claim": Mutation(
         "8", "what an earlier process made is not looked for",
-        (Edit("core/scan.py", "ours.append(", "(lambda _: None)("),),
+        (Edit("core/scan.py", "ours.append(Found(line.id, trait.marker.nonce",
+              "(lambda _: None)(Found(line.id, trait.marker.nonce"),),
         "create", "duplicates", crash=Crash(_ORDER, 1, Point.UNANSWERED),
     ),
     "no-key-copy": Mutation(
@@ -127,7 +130,7 @@ MUTATIONS: Final[dict[str, Mutation]] = {
         (Edit("core/creating.py", "if observed.keys.held != user:", "if False:"),
          Edit("core/creating.py", "keys.user == keys.held == operation.credential",
               "keys.user == operation.credential"),
-         Edit("core/upkeep.py", "    if keys.user == keys.held:\n        return None\n",
+         Edit("core/rekeying.py", "    if keys.user == keys.held:\n        return None\n",
               "    if keys.held is None or keys.user == keys.held:\n        return None\n")),
         "delete-namespace", "others",
         crash=Crash("together DELETE /endpoints/{id}", 1, Point.BEFORE),
@@ -141,6 +144,23 @@ MUTATIONS: Final[dict[str, Mutation]] = {
         "I8", "what was stopped by a person is started again",
         (Edit("core/upkeep.py", "if not turned and not asked:", "if False:"),),
         "scale", "wrong_starts", fault="stopped",
+    ),
+    "started-again-v2": Mutation(
+        "I8", "what was stopped by a person is started again in API v2",
+        (Edit("core/upkeep.py", "if not turned and not asked:", "if False:"),),
+        "scale", "wrong_starts", fault="stopped", api="V2",
+    ),
+    "traffic-taken": Mutation(
+        "I3", "a swap writes the traffic as if it were the operator's alone",
+        (Edit("core/swapping.py", "(Weight(following.id, weight), *strangers)",
+              "(Weight(following.id, weight),)"),),
+        "swap", "lost", fault="guest", api="V2", runs=3,
+    ),
+    "moved-untried": Mutation(
+        "I1", "the traffic moves before what it goes to is ready",
+        (Edit("core/swapping.py", "def _try(\n", "def _try(*_: object) -> Decision | None:\n"
+              "    return None\n\n\ndef _tried(\n"),),
+        "swap", "others", api="V2",
     ),
     "key-told": Mutation(
         "I6", "a key is told in the log",
