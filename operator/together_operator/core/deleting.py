@@ -14,7 +14,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.claiming import claim
 from together_operator.core.deploying import own_ids
-from together_operator.core.dismantling import dismantle, foreign
+from together_operator.core.dismantling import dismantle, foreign, halt
 from together_operator.core.looking import details
 from together_operator.core.naming import ours
 from together_operator.core.parting import farewell, left_behind, released
@@ -277,6 +277,9 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
     endpoint = case.endpoint
     if endpoint is None:
         return details(case, endpoint_id, Reason.DELETING, message)
+    if case.observed.deploys:
+        own = own_ids(case, endpoint)  # in the midst of a replacement there are two
+        return halt(case, endpoint, own, Reason.DELETING, "as spec.deletionPolicy says")
     if endpoint.phase in (Phase.STOPPED, Phase.FAILED):
         return None
     rejection = case.memory.rejection("stop")
@@ -300,7 +303,7 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
         sent is not None and case.now < sent.at + case.timing.repeat
     ):
         return case.wait(Reason.DELETING, message, case.timing.repeat)
-    step = Stop(credential, endpoint_id, drift=False, deployment_id=case.deployment_id)
+    step = Stop(credential, endpoint_id, drift=False)
     return case.step(step, Reason.DELETING, message)
 
 

@@ -54,16 +54,48 @@ def dismantle(
     return waiting
 
 
+def halt(
+    case: Case, endpoint: Endpoint, deployment_ids: frozenset[str], reason: Reason, why: str
+) -> Decision | None:
+    """One step towards deployments having ended, which are kept.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint, as last seen.
+        deployment_ids: What is to end, be it the one that serves or one that is to replace it.
+        reason: The one word meanwhile.
+        why: What it is done for, after its name.
+
+    Returns:
+        The step, or `None` once none of them runs.
+    """
+    waiting: Decision | None = None
+    for deployment in endpoint.deployments or ():
+        if deployment.id not in deployment_ids or deployment.phase in _ENDED:
+            continue
+        decision = _halt(case, endpoint, deployment, reason, why)
+        if not hasattr(decision.step, "after"):
+            return decision
+        waiting = waiting or decision
+    return waiting
+
+
+def _halt(
+    case: Case, endpoint: Endpoint, deployment: Deployment, reason: Reason, why: str
+) -> Decision:
+    message = f"Stopping {deployment.id}, {why}"
+    if (deployment.bounds.min, deployment.bounds.max) == (0, 0):
+        return case.wait(reason, message, case.timing.scan_gap)
+    step = Stop(case.credential or "", endpoint.id, drift=False, deployment_id=deployment.id)
+    return _send(case, step, reason, message)
+
+
 def _one(case: Case, endpoint: Endpoint, deployment: Deployment, reason: Reason) -> Decision:
-    key, bounds = case.credential or "", deployment.bounds
     if deployment.phase not in _ENDED:
-        message = f"Stopping {deployment.id}, before it is deleted"
-        if (bounds.min, bounds.max) == (0, 0):
-            return case.wait(reason, message, case.timing.scan_gap)
-        step = Stop(key, endpoint.id, drift=False, deployment_id=deployment.id)
-        return _send(case, step, reason, message)
+        return _halt(case, endpoint, deployment, reason, "before it is deleted")
     message = f"Deleting {deployment.id} at Together"
-    return _send(case, Undeploy(key, endpoint.id, deployment.id), reason, message)
+    step = Undeploy(case.credential or "", endpoint.id, deployment.id)
+    return _send(case, step, reason, message)
 
 
 def _send(case: Case, step: Route | Stop | Undeploy, reason: Reason, message: str) -> Decision:
