@@ -321,7 +321,7 @@ def _written(
         return memory  # it was not this process's to make just now, which says nothing of Together
     verb, subject = subject_of(case, step)
     final = isinstance(outcome, Refused) and not outcome.retryable
-    of_next = isinstance(step, Start) and step.deployment_id != case.deployment_id
+    of_next = isinstance(step, Start | Update) and step.deployment_id != case.deployment_id
     if isinstance(step, Start) and not of_next and (final or isinstance(outcome, Done)):
         memory = replace(memory, restarted_for=case.desired.restart_requested_at)
     if isinstance(step, Delete) and isinstance(outcome, Absent):
@@ -343,4 +343,5 @@ def _written(
         memory = replace(memory, seen=Seen(outcome.endpoint, now), details_at=now)
     if case.record.adopted and isinstance(step, Update) and step.change.display_name is not None:
         memory = replace(memory, marked_at=now)
-    return acknowledged(memory, step)
+    # What is on record as asked for is so of the one that serves.
+    return memory if of_next else acknowledged(memory, step)

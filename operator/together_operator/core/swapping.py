@@ -11,10 +11,10 @@ from together_operator.core.case import Case
 from together_operator.core.deploying import draft, own_ids, renew, role_subject
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
-from together_operator.core.steps import Decision, Probe, Record, Route, Start
+from together_operator.core.steps import Decision, Probe, Record, Route, Start, Update
 from together_operator.core.writes import subject_of
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Deployment, Endpoint, Phase, Refused, Weight
+from together_operator.resource.remote import Change, Deployment, Endpoint, Phase, Refused, Weight
 from together_operator.resource.spec import Replacement
 from together_operator.resource.status import DeploymentStatus, Refusal, Role
 
@@ -135,8 +135,10 @@ def _give_up(case: Case, following: DeploymentStatus, why: str) -> Decision:
 def _run(
     case: Case, endpoint: Endpoint, following: DeploymentStatus, seen: Deployment
 ) -> Decision | None:
-    """Have it run, within what the operator's limits allow and with the person's own key."""
-    if seen.phase not in (Phase.STOPPED, Phase.STOPPING) and seen.bounds.max > 0:
+    """Have it run as it is to, within what the limits allow and with the person's own key."""
+    halted = seen.phase in (Phase.STOPPED, Phase.STOPPING) or seen.bounds.max == 0
+    change = Change() if halted else _outdated(case, seen)
+    if not halted and not change:
         return None
     keys = case.observed.keys
     if keys.user is None or keys.user != keys.held:
@@ -147,10 +149,26 @@ def _run(
     objected = objection(case)
     if objected is not None:
         return objected
+    if change:
+        step = Update(keys.user, endpoint.id, change, drift=False, deployment_id=following.id)
+        return _write(case, step, f"Changing {following.id}, as the resource has changed")
     mark = Marker.of(case.observed.cluster, case.desired.uid, "")
     order = case.desired.order(mark, started=True, name=case.endpoint_name)
     return _write(
         case, Start(keys.user, endpoint.id, order, following.id), f"Starting {following.id}"
+    )
+
+
+def _outdated(case: Case, seen: Deployment) -> Change:
+    """What has been asked for since it was made, of what can be changed in place."""
+    minutes = seen.inactive_timeout_minutes
+    return case.desired.change(
+        None,
+        display_name="",
+        bounds=seen.bounds,
+        inactive_timeout_minutes=(
+            case.desired.spec.inactive_timeout_minutes if minutes is None else minutes
+        ),
     )
 
 
@@ -195,7 +213,7 @@ def _cut_over(
     )
 
 
-def _write(case: Case, step: Start | Route, message: str) -> Decision:
+def _write(case: Case, step: Start | Update | Route, message: str) -> Decision:
     verb, subject = subject_of(case, step)
     rejection = case.memory.rejection(verb, subject)
     if rejection is not None and isinstance(rejection.what, Refused):

@@ -146,8 +146,8 @@ def _goes_on(case: Case, endpoint: Endpoint, step: Step | None) -> bool:
     operation = case.operation
     following = any(d.role == Role.NEXT for d in case.record.deployments)
     ordered = operation is not None and operation.deploying is not None
-    # The traffic is not written while it is about to move.
-    return isinstance(step, Update) or not (following or ordered)
+    # It serves until the traffic moves, which can be an hour away.
+    return isinstance(step, Update | Route) or not (following or ordered)
 
 
 def _keep(case: Case, endpoint: Endpoint, step: Step | None) -> Decision:

@@ -89,8 +89,8 @@ def subject_of(case: Case, step: Step) -> tuple[str, str]:
         The verb, and the subject.
     """
     match step:
-        case Update(endpoint_id=endpoint_id, change=change):
-            return "update", f"{endpoint_id}/{change}"
+        case Update(endpoint_id=endpoint_id, change=change, deployment_id=deployment_id):
+            return "update", f"{deployment_id or endpoint_id}/{change}"
         case Start(endpoint_id=endpoint_id, deployment_id=deployment_id):
             return "start", start_subject(case, deployment_id or endpoint_id)
         case Stop(endpoint_id=endpoint_id, deployment_id=deployment_id):
