@@ -5,8 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CLUSTER ?= local
-API     ?= V1
-PROFILE ?= classic
+# Not from the environment, where others use such names.
+API     := V1
+PROFILE := classic
 PARTS  := cluster crashes company chaos machine
 PYTEST  = PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --cluster $(CLUSTER)
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
