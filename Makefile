@@ -8,7 +8,7 @@ CLUSTER ?= local
 # Not from the environment, where others use such names.
 API     := V1
 PROFILE := classic
-PARTS  := cluster crashes company chaos machine
+PARTS  := cluster machine second crashes chaos company
 PYTEST  = PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --cluster $(CLUSTER)
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --custom-compile-command "make lock"
 
@@ -33,7 +33,8 @@ setup: $(STAMP)  ## Create .venv with everything locked
 demo: $(STAMP)  ## The whole life of an endpoint, live, on this machine; API=v2, PROFILE=retired
 	@$(BIN)/together-operator demo --api $(API) --profile $(PROFILE)
 
-# Most tests wait for something most of the time, so five groups run side by side.
+# Most tests wait for something most of the time, so five groups run side by side, and the sixth
+# when the first of them has ended.
 test: $(STAMP)  ## Every test (CLUSTER=kind runs the cluster tests on kind)
 	@$(MAKE) --no-print-directory --jobs=5 $(PARTS:%=test-%)
 
@@ -43,9 +44,14 @@ CRASHES := $(wildcard $(patsubst %,tests/cluster/test_%.py,ambiguous changes con
 COMPANY := $(wildcard $(patsubst %,tests/cluster/test_%.py,backup fuzz isolation orphans release \
 	replicas rights two_clusters uprooted))
 
+SECOND := tests/cluster/v2
+
 test-cluster: $(STAMP)  ## Of these: the operator in a cluster, and the chart
-	@$(PYTEST) tests/cluster tests/chart $(patsubst %,--ignore=%,$(CRASHES) $(COMPANY)) 2>&1 \
+	@$(PYTEST) tests/cluster tests/chart $(patsubst %,--ignore=%,$(CRASHES) $(COMPANY) $(SECOND)) 2>&1 \
 	  | sed -u 's/^/[cluster] /'
+
+test-second: $(STAMP)  ## Of these: the operator in a cluster, with API v2
+	@$(PYTEST) $(SECOND) 2>&1 | sed -u 's/^/[second] /'
 
 test-crashes: $(STAMP)  ## Of these: the operator under crashes, lost answers and changed keys
 	@$(PYTEST) $(CRASHES) 2>&1 | sed -u 's/^/[crashes] /'
