@@ -144,7 +144,8 @@ def _copy_name(world: World, machine: Machine) -> None:
         unit.name = f"other-{marked[0].name.partition('-')[2]}"
 
 
-def _delete_by_hand(world: World, machine: Machine) -> None:
+def delete_by_hand(world: World, machine: Machine) -> None:
+    """A person deletes an endpoint, and what is within it."""
     together = world.together
     for unit in within(together, machine.id):
         unit.gone_at = world.now
@@ -383,7 +384,7 @@ HAPPENINGS: dict[str, Happening] = {
     "console rename": _remote(_rename),
     "console scale": _remote(_scale),
     "console delete": Happening(
-        lambda world: _delete_by_hand(world, _recorded(world)),  # type: ignore[arg-type]
+        lambda world: delete_by_hand(world, _recorded(world)),  # type: ignore[arg-type]
         lambda world: _recorded(world) is not None and not _copies(world),
     ),
     "console copies name": Happening(
@@ -471,7 +472,7 @@ def _release(world: World) -> None:
     assert body is not None
     for machine in world.together.living():
         if machine.id in world.condition().message:
-            _delete_by_hand(world, machine)
+            delete_by_hand(world, machine)
     world.annotate(names.RELEASE, f"{body.status.endpoint_id or 'unresolved'}")
 
 

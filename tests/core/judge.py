@@ -213,7 +213,7 @@ class Judge:
                 if body.deleting and _policy(world, body) is DeletionPolicy.RETAIN:
                     raise Violation(f"{type(step).__name__} under Retain")
             case Update(change=change):
-                if former or body.deleting:
+                if entries.get(unit.id) not in (Role.CURRENT, Role.NEXT) or body.deleting:
                     raise Violation(f"{unit.id} is changed and is not to serve")
                 bounds = change.bounds
                 if bounds is None:

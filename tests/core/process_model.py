@@ -264,9 +264,19 @@ class Process:
     def _api(self, body: Body, memory: Memory, key: str, world: World) -> Api:
         """Which generation carries the resource, or would."""
         blank = Observed(CLUSTER, Api.V1, "", world.timing, Keys(None, None), memory)
-        record = Recorded(body.desired(), body.status, blank, world.now).record
-        self._recall(world, body, record, key)
-        return generation(body.spec, record, closed=key in self.closed, first=world.first)
+        recorded = Recorded(body.desired(), body.status, blank, world.now)
+        self._recall(world, body, recorded.record, key)
+        record = recorded.record
+        if record.operation is None and body.annotations.get(names.RESTORED_COPY) == "Adopt":
+            record = record.model_copy(update={"api": body.status.api})
+        return generation(
+            body.spec,
+            record,
+            closed=key in self.closed,
+            first=world.first,
+            lost=recorded.record_lost,
+            searched=recorded.searched,
+        )
 
     def _recall(self, world: World, body: Body, record: Status, key: str) -> None:
         """Learn from a record that v1 is closed to its key."""

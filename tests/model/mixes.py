@@ -300,7 +300,7 @@ MIXES: tuple[Mix, ...] = (
     Mix(
         "v2: policies", "Stop and Retain, with an order that is not resolved",
         _of("kill", "late effect", "lost reply"), 2,
-        ("policy stop", "policy retain", "delete", "console stop"), second,
+        ("policy stop", "policy retain", "delete", "wipe status"), second,
     ),
     Mix(
         "v2: replaced", "the endpoint vanishes with all that is in it",
@@ -326,6 +326,11 @@ MIXES: tuple[Mix, ...] = (
     Mix(
         "fall-over, lost status", "the status is lost while v1 closes, and only v2 is left",
         _of("kill", "lost reply", "late effect"), 1, ("retired", "wipe status", "delete"),
+    ),
+    Mix(
+        "fall-over, others", "others find v1 closed, or open again, while the status is lost",
+        _of("kill", "lost reply", "late effect"), 1,
+        ("another finds v1 closed", "classic", "wipe status", "delete"), weight=2.0,
     ),
     Mix(
         "fall-over, beyond L", "what v1 makes too late is removed, from v2",

@@ -159,7 +159,15 @@ def _second(world: World) -> None:
         other.wake(world, uid)
 
 
+def _find_closed(world: World) -> None:
+    """v1 is closed, which another resource of the same key finds out first."""
+    world.together.retired = True
+    for process in world.processes:
+        process.closed.add("K1")
+
+
 _OWN_EVENTS = {
+    "another finds v1 closed": (_find_closed, lambda world: not world.together.retired),
     "backup restored": (_backup, lambda world: world.body is not None and world.body.held),
     "original lost": (_lose, lambda world: COPY in world.cluster.bodies and world.body is not None),
     "the CRD is removed": (_undefine, _told_apart),

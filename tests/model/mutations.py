@@ -17,7 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from together_operator.core.case import Case
+from together_operator.core.steps import Decision, Start
 from together_operator.core.timing import Timing
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Deployment, Endpoint
 
 from .mixes import MIXES, TIMING
 from .search import Result, search
@@ -65,6 +69,14 @@ class Mutation:
     timing: Timing | None = None
 
 
+def started_at_once(case: Case, endpoint: Endpoint, made: Deployment) -> Decision:
+    """A start of what is seen, which needs no record."""
+    assert case.marker is not None
+    order = case.desired.order(case.marker, started=True, name=case.endpoint_name)
+    step = Start(case.credential or "", endpoint.id, order, made.id)
+    return case.step(step, Reason.STARTING, "Starting it")
+
+
 ENOUGH = 10_000
 """States within which each mutation has to be noticed."""
 
@@ -89,7 +101,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "3", "a record of another uid counts", "copies",
-        (Edit("case:Case.record",
+        (Edit("record:Recorded.record",
               "if operation is not None and (operation.uid, operation.cluster) == (",
               "if operation is not None or (None, None) == ("),),
     ),
@@ -103,7 +115,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "4", "a process that did not write the record takes it for unsent", "crashes",
-        (Edit("case:Case.nothing_sent",
+        (Edit("record:Recorded.nothing_sent",
               "and fence is not None\n        and fence.nonce == self.operation.nonce\n"
               "        and not fence.posted",
               "and not (fence is not None and fence.posted)"),),
@@ -138,8 +150,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "7", "one empty look is enough", "stale views",
-        (Edit("settling:settle",
-              "empties and empties[-1] - empties[0] >= case.timing.scan_gap", "empties"),),
+        (Edit("settling:silent",
+              "bool(empties) and empties[-1] - empties[0] >= case.timing.scan_gap",
+              "bool(empties)"),),
         most=2, faults=frozenset({"lost reply", "SIGSTOP"}), events=("a LIST without anything",),
     ),
     Mutation(
@@ -154,8 +167,32 @@ MUTATIONS: tuple[Mutation, ...] = (
         (Edit("creating:_next_attempt", "(*operation.open, operation.nonce)", "()"),),
     ),
     Mutation(
+        "9", "Auto leaves v1 without settling what is open there", "fall-over, others",
+        (Edit("creating:create", "if unresolved is None:",
+              "if unresolved is None or (operation is not None and case.observed.closed):"),),
+        faults=frozenset({"late effect"}), events=("another finds v1 closed",),
+    ),
+    Mutation(
+        "9", "Auto goes to v2 after an answer that is none", "fall-over, others",
+        (Edit("choosing:generation", "if tried:", "if False:"),),
+        faults=frozenset({"late effect"}), events=("another finds v1 closed",),
+    ),
+    Mutation(
+        "9", "the choice of v2 is not on record before anything is made there", "fall-over, others",
+        (Edit("creating:attempt", 'update["api"] = observed.api', "pass"),
+         Edit("creating:_moved", ', "api": Api.V2.value', "")),
+        most=2,
+    ),
+    Mutation(
+        "10", "a lost record is looked for in one generation only", "fall-over, others",
+        (Edit("choosing:generation", "other if lost and other not in searched else chosen",
+              "chosen"),
+         Edit("settling:settle", "not everywhere(case.desired.spec, case.searched)", "False")),
+        faults=frozenset(), events=("another finds v1 closed", "wipe status"),
+    ),
+    Mutation(
         "10", "without a record there was no attempt", "lost status",
-        (Edit("case:Case.record_lost", "self.operation is None\n", "False\n"),),
+        (Edit("record:Recorded.record_lost", "self.operation is None\n", "False\n"),),
     ),
     Mutation(
         "11", "our mark alone licenses a deletion", "strangers",
@@ -185,6 +222,42 @@ MUTATIONS: tuple[Mutation, ...] = (
               "False"),),
     ),
     Mutation(
+        "16", "a deployment is started before its id is on record", "v2: create",
+        (Edit("deploying:deploy",
+              "_known(case, made) if made is not None else _post(case, endpoint)",
+              "__import__(\'sys\').modules[\'tests.model.mutations\']"
+              ".started_at_once(case, endpoint, made)"
+              " if made is not None else _post(case, endpoint)"),),
+    ),
+    Mutation(
+        "7", "a deployment is ordered again before the first order has settled", "v2: late",
+        (Edit("deploying:_post", "if not unsent:", "if False:"),),
+    ),
+    Mutation(
+        "12", "a deployment is deleted before it has stopped", "v2: deletion",
+        (Edit("dismantling:_one", "if ending is not None:", "if False:"),),
+        events=("delete",),
+    ),
+    Mutation(
+        "12", "an endpoint is deleted and what is in it is not taken apart", "v2: deletion",
+        (Edit("deleting:_taken_apart", "if not case.observed.deploys or", "if True or"),),
+        events=("delete",),
+    ),
+    Mutation(
+        "I3", "a person's part of the traffic is dropped", "v2: names",
+        (Edit("routing:route", "(Weight(current, weight), *strangers)",
+              "(Weight(current, weight),)"),),
+    ),
+    Mutation(
+        "I3", "whatever is in our endpoint is taken apart with it", "v2: names",
+        (Edit("deploying:own_ids", "if d.id in known or (d.name in titles)", "if True"),),
+    ),
+    Mutation(
+        "I3", "an endpoint that has our name is ours", "v2: names",
+        (Edit("naming:whose", "if own:", "if endpoint.deployments:"),
+         Edit("naming:whose", "mark = mark_of(own[0])", "mark = None")),
+    ),
+    Mutation(
         "I8", "what stopped by itself is started again", "restarts",
         (Edit("upkeep:_start", "if not turned and not asked:", "if False:"),),
     ),
@@ -194,7 +267,6 @@ MUTATIONS: tuple[Mutation, ...] = (
 ELSEWHERE: tuple[tuple[str, str, str], ...] = (
     ("5", "a create shares a connection, is retried or redirected",
      "`tests/together/test_wire.py`; `make chaos-mutations`"),
-    ("9", "Auto leaves v1 while an attempt is open", "no driver but that of v1 exists yet"),
     ("15", "a PATCH or DELETE does not ask for the Lease",
      "`tests/controller/test_mandate.py`, `tests/cluster/test_replicas.py`"),
 )  # fmt: skip

@@ -106,18 +106,34 @@ class Accounts:
 
     # -- generations -----------------------------------------------------------------------------
 
-    def generation(self, resource: TogetherEndpoint, identity: str | None) -> Api:
+    def generation(
+        self,
+        resource: TogetherEndpoint,
+        identity: str | None,
+        *,
+        lost: bool = False,
+        searched: Collection[Api] = (),
+    ) -> Api:
         """The generation that carries a resource's endpoint, or would.
 
         Args:
             resource: The resource.
             identity: The key that is used for it, if there is one.
+            lost: Whether there was a record once, and it is lost.
+            searched: Where nothing was found of what that record may have told of.
         """
         record = self._record(resource)
         if record.operation is None and resource.annotations.get(names.RESTORED_COPY) == ADOPT:
             # What it is a copy of is where it is; it is to be taken over there.
             record = record.model_copy(update={"api": resource.status.api})
-        return generation(resource.spec, record, closed=self.closed(identity), first=self.first)
+        return generation(
+            resource.spec,
+            record,
+            closed=self.closed(identity),
+            first=self.first,
+            lost=lost,
+            searched=searched,
+        )
 
     def closed(self, identity: str | None) -> bool:
         """Whether Together has refused a key to create anything in v1."""

@@ -20,6 +20,7 @@ from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory
 from together_operator.core.noticing import notice, replace_memory
 from together_operator.core.observed import Keys, Link, Observed
+from together_operator.core.record import Recorded
 from together_operator.core.scan import Found
 from together_operator.core.timing import Timing
 from together_operator.drivers.driver import Driver
@@ -147,7 +148,11 @@ class Observer:
             trouble=user if isinstance(user, Unavailable) else None,
         )
         self.accounts.recall(resource, keys.held)
-        api = self.accounts.generation(resource, keys.held or keys.user)
+        blank = Observed(self.cluster, Api.V1, "", self.timing, keys, memory)
+        past = Recorded(desired_of(resource), resource.status, blank, self.clocks.steady())
+        api = self.accounts.generation(
+            resource, keys.held or keys.user, lost=past.record_lost, searched=past.searched
+        )
         for key in (held, user):
             if isinstance(key, HeldKey):
                 self._account(key, api)

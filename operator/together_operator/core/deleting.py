@@ -13,7 +13,7 @@ from together_operator.core.adopting import disowned, recognise
 from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.claiming import claim
-from together_operator.core.deploying import own_ids
+from together_operator.core.deploying import own_ids, recognise_deployment
 from together_operator.core.dismantling import dismantle, foreign, halt
 from together_operator.core.looking import details
 from together_operator.core.naming import ours
@@ -247,12 +247,13 @@ def _taken_apart(case: Case, endpoint_id: str) -> Decision | None:
     message = f"Looking what runs in {endpoint_id}"
     if endpoint is None or case.memory.details_at < (case.memory.ending or case.now):
         return details(case, endpoint_id, Reason.DELETING, message)
-    left = dismantle(case, endpoint, own_ids(case, endpoint), Reason.DELETING)
+    left = recognise_deployment(case, endpoint) or dismantle(
+        case, endpoint, own_ids(case, endpoint), Reason.DELETING
+    )
     strangers = foreign(case, endpoint)
     if left is not None or not strangers:
         return left
-    first = strangers[0]
-    whose = "bears this resource's mark, but no request on record made it"
+    first, whose = strangers[0], "bears this resource's mark, but no request on record made it"
     return _blocked(
         case,
         f"{endpoint_id} holds {first.id} ('{first.name}'), which"
@@ -278,8 +279,7 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
     if endpoint is None:
         return details(case, endpoint_id, Reason.DELETING, message)
     if case.observed.deploys:
-        own = own_ids(case, endpoint)  # in the midst of a replacement there are two
-        return halt(case, endpoint, own, Reason.DELETING, "as spec.deletionPolicy says")
+        return halt(case, endpoint, Reason.DELETING, "as spec.deletionPolicy says")
     if endpoint.phase in (Phase.STOPPED, Phase.FAILED):
         return None
     rejection = case.memory.rejection("stop")

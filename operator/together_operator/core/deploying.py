@@ -44,12 +44,28 @@ def deploy(case: Case, endpoint: Endpoint) -> Decision | None:
         return _known(case, made) if made is not None else _post(case, endpoint)
     if case.current is not None:
         return _vanished(case, endpoint, case.current)
+    return recognise_deployment(case, endpoint) or draft(case)
+
+
+def recognise_deployment(case: Case, endpoint: Endpoint) -> Decision | None:
+    """Put a deployment on record that bears our mark, where the record of it is lost.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint.
+
+    Returns:
+        The step, or `None` if there is one on record, or none to be found.
+    """
+    operation = _operation(case)
+    if case.current is not None or operation.deploying is not None:
+        return None
     known = {entry.id for entry in case.record.deployments}
     found = [d for d in endpoint.deployments or () if ours(case, d) and d.id not in known]
-    if found:
-        first = max(found, key=lambda d: (endpoint.weight(d.id), -d.created_at))
-        return _known(case, first, halted=False)
-    return draft(case)
+    if not found:
+        return None
+    first = max(found, key=lambda d: (endpoint.weight(d.id), -d.created_at))
+    return _known(case, first, halted=False)
 
 
 def renew(case: Case, why: str) -> Decision:

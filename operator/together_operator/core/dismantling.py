@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
-from together_operator.core.deploying import own_ids, role_subject
+from together_operator.core.deploying import own_ids, recognise_deployment, role_subject
+from together_operator.core.looking import details, read_since_listed
 from together_operator.core.routing import without
 from together_operator.core.steps import Decision, Record, Route, Stop, Undeploy, waits
 from together_operator.core.writes import subject_of
@@ -54,27 +55,31 @@ def dismantle(
     return waiting
 
 
-def halt(
-    case: Case, endpoint: Endpoint, deployment_ids: frozenset[str], reason: Reason, why: str
-) -> Decision | None:
-    """One step towards deployments having ended, which are kept.
+def halt(case: Case, endpoint: Endpoint, reason: Reason, why: str) -> Decision | None:
+    """One step towards all of ours having ended, which is kept.
 
     Args:
         case: The resource.
         endpoint: Its endpoint, as last seen.
-        deployment_ids: What is to end, be it the one that serves or one that is to replace it.
         reason: The one word meanwhile.
         why: What it is done for, after its name.
 
     Returns:
-        The step, or `None` once none of them runs.
+        The step, or `None` once nothing of it runs.
     """
-    waiting: Decision | None = None
+    recorded = [entry.id for entry in case.record.deployments]
+    hidden = not recorded or any(endpoint.deployment(one) is None for one in recorded)
+    if hidden and not read_since_listed(case, endpoint.id):
+        return details(case, endpoint.id, reason, f"Looking what runs in {endpoint.id}")
+    waiting = recognise_deployment(case, endpoint)
+    if waiting is not None:
+        return waiting
+    own = own_ids(case, endpoint)  # in the midst of a replacement there are two
     for deployment in endpoint.deployments or ():
-        if deployment.id not in deployment_ids or deployment.phase in _ENDED:
+        if deployment.id not in own or deployment.phase in _ENDED:
             continue
         decision = _halt(case, endpoint, deployment, reason, why)
-        if not hasattr(decision.step, "after"):
+        if not waits(decision):
             return decision
         waiting = waiting or decision
     return waiting
@@ -118,7 +123,9 @@ def _send(case: Case, step: Route | Stop | Undeploy, reason: Reason, message: st
     sent = case.memory.sent(verb, subject)
     if sent is not None and case.now < sent.at + case.timing.repeat:
         told = f"{message}; Together accepted it and does not show it yet"
-        return case.wait(reason, told, min(case.timing.scan_gap, sent.at + case.timing.repeat))
+        return case.wait(
+            reason, told, min(case.timing.scan_gap, sent.at + case.timing.repeat - case.now)
+        )
     return case.step(step, reason, message)
 
 
@@ -134,6 +141,9 @@ def discard(case: Case, endpoint: Endpoint) -> Decision | None:
     """
     former = [d for d in case.record.deployments if d.role == Role.FORMER]
     gone = {d.id for d in former if endpoint.deployment(d.id) is None}
+    if gone and not read_since_listed(case, endpoint.id):
+        # A LIST may not show yet what has just been made; to forget it would leave it running.
+        return details(case, endpoint.id, Reason.UPDATING, "Looking what is left of it")
     if gone:
         left = tuple(d for d in case.record.deployments if d.id not in gone)
         status = case.record.model_copy(update={"deployments": left})

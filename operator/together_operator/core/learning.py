@@ -203,6 +203,7 @@ def own_write(memory: Memory, before: str, after: str) -> Memory:
         memory,
         prepared=after if memory.prepared == before else memory.prepared,
         first_sight=tuple((names.get(subject, subject), at) for subject, at in memory.first_sight),
+        searched=tuple((names.get(subject, subject), api) for subject, api in memory.searched),
     )
 
 

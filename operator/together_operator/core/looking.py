@@ -33,6 +33,17 @@ def details(case: Case, endpoint_id: str, reason: Reason, message: str) -> Decis
     return case.as_before(due - case.now)
 
 
+def read_since_listed(case: Case, endpoint_id: str) -> bool:
+    """Whether the newest picture of an endpoint is a GET: a LIST may not show yet what is in it.
+
+    Args:
+        case: The resource.
+        endpoint_id: The endpoint.
+    """
+    glance, poll = case.memory.glance(endpoint_id), case.observed.poll
+    return glance is not None and glance.found and (poll is None or glance.at >= poll.sent_at)
+
+
 def absence(case: Case, endpoint_id: str, reason: Reason, message: str) -> Decision:
     """One step towards knowing whether an endpoint that is not listed is gone (I5).
 

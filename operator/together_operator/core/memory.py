@@ -19,6 +19,7 @@ from together_operator.resource.remote import (
     Refused,
     Unavailable,
 )
+from together_operator.resource.spec import Api
 from together_operator.resource.status import Applied
 
 
@@ -215,6 +216,7 @@ class Memory:
         draft: The record of a deployment's name that it wrote; the name stands for the nonce.
         denial: The refusal of a deployment that it has to write down.
         first_sight: When it first saw each unresolved thing, or ended its POST.
+        searched: The generations in which nothing was found of a lost record, by its name.
         empties: When the conclusive scans that found nothing were sent.
         scan: The newest scan.
         absences: Endpoints that LISTs do not show.
@@ -248,6 +250,7 @@ class Memory:
     draft: Fence | None = None
     denial: Denial | None = None
     first_sight: tuple[tuple[str, float], ...] = field(default=())
+    searched: tuple[tuple[str, Api], ...] = field(default=())
     empties: tuple[float, ...] = field(default=())
     scan: Scan | None = None
     absences: tuple[Absence, ...] = field(default=())

@@ -13,6 +13,7 @@ from together_operator.core.adopting import wanted
 from together_operator.core.case import Case
 from together_operator.core.deploying import absent_subject, role_subject
 from together_operator.core.memory import Absence, Memory, Seen
+from together_operator.core.settling import silent
 from together_operator.core.writes import acknowledge, with_another_key
 from together_operator.resource.remote import Endpoint, Phase
 from together_operator.resource.spec import State
@@ -53,6 +54,7 @@ def notice(case: Case) -> Memory:
         absences=tuple(_absences(case, memory)),
         glances=tuple(g for g in memory.glances if g.endpoint_id in _tracked(case)),
     )
+    memory = _searched(case, memory)
     endpoint = replace_memory(case, memory).endpoint
     memory = _missed(case, memory, known, endpoint)
     poll = case.observed.poll
@@ -69,6 +71,17 @@ def notice(case: Case) -> Memory:
     elif memory.queued_since is None:
         memory = replace(memory, queued_since=case.now)
     return _witnessed(case, memory, phase)
+
+
+def _searched(case: Case, memory: Memory) -> Memory:
+    """Note that nothing is to be found of a lost record, in the generation that is looked at."""
+    subject = case.unresolved if case.record_lost else None
+    searched = tuple(one for one in memory.searched if one[0] == subject)
+    one = (subject or "", case.observed.api)
+    fresh = subject is not None and one not in searched
+    if fresh and silent(replace_memory(case, memory), one[:1]):
+        searched = (*searched, one)
+    return replace(memory, searched=searched)
 
 
 def _unrouted(case: Case, endpoint: Endpoint | None) -> bool:

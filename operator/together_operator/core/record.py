@@ -13,6 +13,7 @@ from together_operator.core.desired import Desired
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Observed
 from together_operator.core.timing import Timing
+from together_operator.resource.spec import Api
 from together_operator.resource.status import Operation, OperationPhase, Status
 
 _PROTOCOL_FIELDS = (
@@ -103,6 +104,11 @@ class Recorded:
         if operation.phase is OperationPhase.REFUSED:
             return None
         return operation.nonce
+
+    @property
+    def searched(self) -> tuple[Api, ...]:
+        """The generations in which nothing was found of a lost record."""
+        return tuple(api for subject, api in self.memory.searched if subject == self.unresolved)
 
     @property
     def nothing_sent(self) -> bool:

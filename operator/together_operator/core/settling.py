@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from together_operator.core.case import Case
+from together_operator.core.choosing import everywhere
 from together_operator.core.scan import Found, Scan, horizon
 from together_operator.core.steps import Decision, Look
 from together_operator.resource import names
@@ -82,13 +83,14 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
             return Settled(found)
         if _ripe(case, subjects) and case.desired.claim in scan.listed:
             return Settled((Found(case.desired.claim, "", 0.0),), chosen=True)
-    empties = [sent for sent in case.memory.empties if sent >= settled_at]
-    if empties and empties[-1] - empties[0] >= case.timing.scan_gap:
-        return Settled()
     message = (
         "A create request had no clear answer, or an earlier one left no record; looking at"
         " Together for what it made before anything else is done"
     )
+    if silent(case, subjects):
+        if case.record_lost and not everywhere(case.desired.spec, case.searched):
+            return case.wait(Reason.CLAIMING, message, 0.0)  # to look at the other generation
+        return Settled()
     due = _next_scan(case, scan, since, settled_at)
     if case.now >= due:
         looking = case.read(look(case, wanted, case.now), Reason.CLAIMING, message)
@@ -97,6 +99,18 @@ def settle(case: Case, subjects: tuple[str, ...]) -> Settled | Decision:
     if scan is not None and case.doubtful(scan) and scan.sent_at >= settled_at:
         return case.wait(Reason.INCONCLUSIVE_SCAN, _inconclusive(case, scan), due - case.now)
     return case.wait(Reason.CLAIMING, message, due - case.now)
+
+
+def silent(case: Case, subjects: tuple[str, ...]) -> bool:
+    """Whether two conclusive looks, each after its time, found nothing.
+
+    Args:
+        case: The resource.
+        subjects: The nonces, or the lost record, that are in question.
+    """
+    settled_at = began(case, subjects) + case.timing.settle
+    empties = [sent for sent in case.memory.empties if sent >= settled_at]
+    return bool(empties) and empties[-1] - empties[0] >= case.timing.scan_gap
 
 
 def said_none(case: Case, subjects: tuple[str, ...]) -> bool:
