@@ -39,11 +39,11 @@ def swap(case: Case, endpoint: Endpoint) -> Decision | None:
         return None
     if case.desired.spec.replacement is not Replacement.SWAP:
         return None
-    if any(d.role == Role.FORMER for d in case.record.deployments):
-        return None  # one that still has to go would make it three
     failed = _failed_before(case)
     if failed is not None:
         return failed
+    if any(d.role == Role.FORMER for d in case.record.deployments):
+        return None  # one that still has to go would make it three
     why = f"{current.id} is not what the resource asks for any more"
     if not case.desired.started:
         return renew(case, why)  # nothing serves, so that nothing has to be kept going

@@ -14,8 +14,8 @@ from tests.support.team_v2 import ANOTHER_HARDWARE, JudgeV2, TeamV2, manifest_v2
 
 @pytest.fixture(scope="module")
 def flags() -> Sequence[str]:
-    """An hour lasts fifteen seconds."""
-    return ("--time-scale", "240")
+    """An hour lasts half a minute."""
+    return ("--time-scale", "120")
 
 
 def test_hardware_that_cannot_be_had(team: TeamV2) -> None:
@@ -57,4 +57,8 @@ def test_hardware_that_cannot_be_had(team: TeamV2) -> None:
         team.together.capacity({ANOTHER_HARDWARE: None})
     team.spec("mixtral", hardware=HARDWARE)
     found = team.until("mixtral", "Serving")
-    judge.one(found)
+    assert [one["id"] for one in found["status"]["deployments"]] == [old["id"]]
+    assert judge.most_running() == 2
+    # One word for it, from the moment that it is certain until somebody does something.
+    words = team.reasons()
+    assert words[words.index("ReplacementFailed") :] == ["ReplacementFailed", "Serving"]
