@@ -139,13 +139,15 @@ def test_deleted_and_killed_while_an_order_is_unresolved(
 
 
 def test_names_that_are_not_unique_make_no_second_one_run(team: TeamV2) -> None:
-    """Should Together allow two deployments of a name, the second is removed and never runs."""
+    """Should Together allow two deployments of a name, the second never runs, and is removed."""
     team.together.assume(deployment_names_unique=False)
     team.together.arm({"fault": "late_effect", "seconds": 20, **DEPLOYMENT})
     team.apply(manifest_v2())
     judge = JudgeV2.of(team)
     team.until("mixtral", "Serving", within=90)
     eventually("the late one came", lambda: len(judge.deployments()) == 2, within=60)
+    # It is stopped and free, so that nobody is woken for it; whoever looks next removes it.
+    team.annotate("mixtral", "reconcile-requested-at", "now")
     eventually("and went", lambda: len(judge.live()) == 1, within=60)
     found = team.until("mixtral", "Serving")
     judge.one(found)
