@@ -38,7 +38,7 @@ def generation(
     Returns:
         `V1` or `V2`.
     """
-    if record.api is not None:
+    if record.api in (Api.V1, Api.V2):
         return Api(record.api)
     operation = record.operation
     tried = operation is not None and (
