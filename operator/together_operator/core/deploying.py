@@ -48,7 +48,7 @@ def deploy(case: Case, endpoint: Endpoint) -> Decision | None:
 
 
 def recognise_deployment(case: Case, endpoint: Endpoint) -> Decision | None:
-    """Put a deployment on record that bears our mark, where the record of it is lost.
+    """Put what bears our mark on record, where the record of it is lost: one is to serve.
 
     Args:
         case: The resource.
@@ -65,7 +65,9 @@ def recognise_deployment(case: Case, endpoint: Endpoint) -> Decision | None:
     if not found:
         return None
     first = max(found, key=lambda d: (endpoint.weight(d.id), -d.created_at))
-    return _known(case, first, halted=False)
+    # Of a replacement that was under way when the record was lost, the other one runs too.
+    others = tuple(d for d in found if d.id != first.id)
+    return _known(case, first, others, halted=False)
 
 
 def renew(case: Case, why: str) -> Decision:
@@ -111,16 +113,18 @@ def _of_name(endpoint: Endpoint, name: str) -> Deployment | None:
     return min(made, key=lambda d: (d.created_at, d.id), default=None)
 
 
-def _known(case: Case, made: Deployment, *, halted: bool = True) -> Decision:
-    """Put a deployment on record by its id."""
+def _known(
+    case: Case, made: Deployment, others: tuple[Deployment, ...] = (), *, halted: bool = True
+) -> Decision:
+    """Put a deployment on record by its id, and others that have to go."""
     role = Role.CURRENT if case.current is None else Role.NEXT
     # What is to take another's place says nothing of whether the endpoint is to run.
     halted = halted and role is Role.CURRENT
     entry = DeploymentStatus(id=made.id, name=made.name, role=role.value)
     operation = _operation(case).model_copy(update={"deploying": None, "refusal": None})
-    status = case.record.model_copy(
-        update={"deployments": (entry, *case.record.deployments), "operation": operation}
-    )
+    former = tuple(DeploymentStatus(id=d.id, name=d.name, role=Role.FORMER.value) for d in others)
+    deployments = (entry, *former, *case.record.deployments)
+    status = case.record.model_copy(update={"deployments": deployments, "operation": operation})
     return case.step(
         Record(status, halted=halted), _word(case), f"Together made the deployment {made.id}"
     )
