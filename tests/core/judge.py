@@ -21,7 +21,7 @@ from together_operator.core.steps import (
     Update,
 )
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Bounds, Order
+from together_operator.resource.remote import Bounds, Order, Phase
 from together_operator.resource.spec import Api, DeletionPolicy, OnMissing, Replacement, State
 from together_operator.resource.status import Role
 
@@ -174,6 +174,11 @@ class Judge:
                 unit = together.deployments.get(step.deployment_id or "")
                 if unit is None or unit.owner != tag:
                     raise Violation(f"I3: {name} to {step.deployment_id}, which is not ours")
+                seen = thought.case.endpoint
+                known = seen.deployment(unit.id) if seen is not None else None
+                runs = known is not None and known.phase in (Phase.STARTING, Phase.STARTED)
+                if isinstance(step, Undeploy) and runs:
+                    raise Violation(f"{unit.id} is deleted before it has stopped")
                 self._handles(world, body, unit, step)
 
     def _routes(self, world: World, body: Body, machine: Machine, step: Route) -> None:

@@ -178,12 +178,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         faults=frozenset({"late effect"}), events=("another finds v1 closed",),
     ),
     Mutation(
-        "9", "the choice of v2 is not on record before anything is made there", "fall-over, others",
-        (Edit("creating:attempt", 'update["api"] = observed.api', "pass"),
-         Edit("creating:_moved", ', "api": Api.V2.value', "")),
-        most=2,
-    ),
-    Mutation(
         "10", "a lost record is looked for in one generation only", "fall-over, others",
         (Edit("choosing:generation", "other if lost and other not in searched else chosen",
               "chosen"),
@@ -235,13 +229,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "12", "a deployment is deleted before it has stopped", "v2: deletion",
-        (Edit("dismantling:_one", "if ending is not None:", "if False:"),),
-        events=("delete",),
-    ),
-    Mutation(
-        "12", "an endpoint is deleted and what is in it is not taken apart", "v2: deletion",
-        (Edit("deleting:_taken_apart", "if not case.observed.deploys or", "if True or"),),
-        events=("delete",),
+        (Edit("dismantling:_one", "if deployment.phase not in _ENDED:", "if False:"),),
+        faults=frozenset(), events=("delete",),
     ),
     Mutation(
         "I3", "a person's part of the traffic is dropped", "v2: names",
