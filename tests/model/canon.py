@@ -24,6 +24,7 @@ from tests.core.together_model import EPOCH, Machine
 from tests.core.world import World
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Poll
+from together_operator.resource.spec import Api
 from together_operator.resource.status import OperationPhase, Status
 from together_operator.resource.times import format_time, parse_time
 
@@ -152,9 +153,8 @@ def _plain_work(world: World, uid: str, work: Work) -> None:
     if operation is None or (operation.phase is not OperationPhase.REFUSED and not refused):
         changes["born"] = 0.0
     reads = body is not None and (body.deleting or body.spec.adopt is not None)
-    # Whether a deployment is there is read from the endpoint whole.
-    reads = reads or (operation is not None and operation.deploying is not None)
-    reads = reads or any(subject.startswith("absent@") for subject, _ in memory.first_sight)
+    # What is within an endpoint of API v2 is read whole.
+    reads = reads or (body is not None and body.status.api == Api.V2)
     if not memory.rejections and not reads:
         changes["details_at"] = 0.0
     if any(getattr(memory, name) != value for name, value in changes.items()):
