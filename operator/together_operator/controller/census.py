@@ -2,8 +2,8 @@
 
 What is remembered of resources follows a watch, and a watch can be late or lose something. Before
 anybody says that nobody owns an endpoint, every resource is counted here as the API server has it:
-the ids on its record and those that it asks for, its own uid, the uid of the resource that it is a copy of,
-and the orders whose outcome it does not know yet.
+the ids on its record and those that it asks for, its own uid, the uid of the resource that it is a
+copy of, and the orders whose outcome it does not know yet.
 """
 
 from __future__ import annotations
