@@ -29,6 +29,9 @@ Ahead = queue.SimpleQueue[tuple[int, Plan]]
 RUNS_OF_A_STAGE = 60
 """Runs after which a stage is built anew, so that its files and memories stay small."""
 
+_PLANES = 20
+"""Control planes that runs may spoil, until it is not they that spoil them."""
+
 
 @dataclass(slots=True)
 class Campaign:
@@ -98,14 +101,22 @@ class Campaign:
     def _job_alone(
         self, number: int, ahead: Mapping[bool, Ahead], verdicts: dict[int, Verdict]
     ) -> None:
-        """Runs of which each would disturb all others."""
-        try:
-            with ControlPlane.start(self.folder / "alone", self.cluster.binaries) as plane:
-                install_crd(plane)
-                for elected in ahead:
-                    self._stages(number, plane, elected, ahead[elected], verdicts)
-        except Exception as error:  # noqa: BLE001 (what did not take place is told as that)
-            self._complain(error)
+        """Runs of which each would disturb all others.
+
+        One that goes wrong may leave a control plane on which no other can take place, so there is
+        another one for those.
+        """
+        for attempt in range(_PLANES):
+            if all(queued.empty() for queued in ahead.values()):
+                return
+            folder = self.folder / f"alone-{attempt}"
+            try:
+                with ControlPlane.start(folder, self.cluster.binaries) as plane:
+                    install_crd(plane)
+                    for elected in ahead:
+                        self._stages(number, plane, elected, ahead[elected], verdicts)
+            except Exception as error:  # noqa: BLE001 (what did not take place is told as that)
+                self._complain(error)
 
     def _stages(
         self,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from tests.chaos import campaign
 from tests.chaos.boundary import Crash, Point
 from tests.chaos.campaign import Campaign, install_crd
 from tests.chaos.faults import FAULTS
 from tests.chaos.mutations import MUTATIONS
-from tests.chaos.plan import draw, every_crash, every_part
+from tests.chaos.plan import Plan, draw, every_crash, every_part
 from tests.chaos.report import explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.verdict import Verdict
 from together_local.cluster.cluster import Cluster
 
 RUNS = 40
@@ -25,8 +31,9 @@ def test_forty_runs_leave_nothing_twice_nothing_behind_and_nothing_lost(
     control_plane: Cluster, helm_binary: Path, tmp_path: Path
 ) -> None:
     install_crd(control_plane)
-    campaign = Campaign(control_plane, helm_binary, tmp_path)
-    verdicts = campaign.go([draw(f"{SEED}:{number}") for number in range(RUNS)], JOBS)
+    verdicts = Campaign(control_plane, helm_binary, tmp_path).go(
+        [draw(f"{SEED}:{number}") for number in range(RUNS)], JOBS
+    )
     show(verdicts)
     for verdict in verdicts:
         if not verdict.passed:
@@ -66,8 +73,43 @@ def test_an_order_that_is_repeated_is_noticed(
     install_crd(control_plane)
     mutation = MUTATIONS["order-repeated"]
     environment = mutation.apply(tmp_path / "copy")
-    campaign = Campaign(control_plane, helm_binary, tmp_path, environment)
-    assert mutation.caught(campaign.go(mutation.plans("order-repeated"), 1))
+    changed = Campaign(control_plane, helm_binary, tmp_path, environment)
+    assert mutation.caught(changed.go(mutation.plans("order-repeated"), 1))
+
+
+def test_a_run_that_spoils_its_control_plane_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planes: list[str] = []
+    spoiled: set[str] = set()
+
+    @contextmanager
+    def start(folder: Path, binaries: object) -> Iterator[str]:
+        planes.append(folder.name)
+        yield folder.name
+
+    @contextmanager
+    def staged(plane: str, *_: object, **__: object) -> Iterator[str]:
+        if plane in spoiled:
+            raise RuntimeError("nothing answers")
+        yield plane
+
+    def perform(plane: str, plan: Plan) -> Verdict:
+        verdict = Verdict(plan.seed, plan.scenario, plan.fault, converged=0.0)
+        if plan.seed in ("9:1", "9:3"):
+            spoiled.add(plane)
+            verdict.others.append("the API server is gone for good")
+        return verdict
+
+    monkeypatch.setattr(campaign.ControlPlane, "start", start)
+    monkeypatch.setattr(campaign, "install_crd", lambda _: None)
+    monkeypatch.setattr(campaign, "staged", staged)
+    monkeypatch.setattr(campaign, "perform", perform)
+    plans = [Plan(f"9:{n}", "scale", "etcd-paused", elected=n % 2 == 0) for n in range(8)]
+    shared = cast("Cluster", SimpleNamespace(binaries=None))
+    verdicts = Campaign(shared, Path("helm"), tmp_path).go(plans, 1)
+    assert [v.seed for v in verdicts if not v.passed] == ["9:1", "9:3"]
+    assert len(planes) == 3
 
 
 def test_every_crash_has_its_turn() -> None:
