@@ -49,8 +49,8 @@ def test_a_seed_is_the_same_run_for_ever() -> None:
     plans = [draw(seed) for seed in seeds]
     assert plans == [draw(seed) for seed in seeds]
     assert {(plan.scenario, plan.api) for plan in plans} == set(every_part())
-    for campaign in (1, 2):
-        here = [plan for plan in plans if plan.seed.startswith(f"{campaign}:")]
+    for number in (1, 2):
+        here = [plan for plan in plans if plan.seed.startswith(f"{number}:")]
         of_v2 = sum(plan.api == "V2" for plan in here)
         assert 0.4 < of_v2 / len(here) < 0.6
     assert len(set(map(str, plans))) == len(plans)
