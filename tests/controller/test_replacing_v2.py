@@ -59,6 +59,31 @@ def test_a_change_of_mind_in_the_middle_of_a_swap_never_makes_three() -> None:
     virtually(scene())
 
 
+def test_a_swap_goes_on_when_what_is_to_be_replaced_is_removed_by_hand() -> None:
+    """Otherwise the other one would run, and be billed, and nobody would get to it."""
+
+    async def scene() -> None:
+        stage = Stage(first=Api.V2)
+        stage.together_v2.prices["2x_gpu"] = stage.together_v2.prices["1x_gpu"]
+        await stage.serving(replacement="Swap")
+        async with stage.running(timers=True):
+            stage.kube.apply(hardware="2x_gpu")
+            stage.operator.enqueue(ML, "update")
+            await until(lambda: "Next" in roles(stage))
+            ((endpoint_id, endpoint),) = stage.together_v2.endpoints.items()
+            left = tuple(d for d in endpoint.deployments or () if d.hardware == "2x_gpu")
+            routed = tuple(w for w in endpoint.traffic if w.deployment_id in {d.id for d in left})
+            stage.together_v2.endpoints[endpoint_id] = replace(
+                endpoint, deployments=left, traffic=routed
+            )
+            await stage.until("Serving", within=1200)
+        ((_, endpoint),) = stage.together_v2.endpoints.items()
+        assert [d.hardware for d in endpoint.deployments or ()] == ["2x_gpu"]
+        assert roles(stage) == ["Current"]
+
+    virtually(scene())
+
+
 def test_of_a_swap_whose_record_is_lost_one_is_left() -> None:
     """What was to take the other's place runs, and nobody else knows of it."""
 

@@ -284,6 +284,8 @@ def _vanished(case: Case, endpoint: Endpoint, current: DeploymentStatus) -> Deci
     """Whether the deployment on record is there; what becomes of the resource if it is not."""
     if endpoint.deployment(current.id) is not None:
         return None
+    if any(d.role == Role.NEXT for d in case.record.deployments):
+        return None  # what was to take its place does so, and is not left to run for nobody
     since = case.memory.since(absent_subject(current.id))
     due = (case.now if since is None else since) + case.timing.lag
     if case.now < due:
