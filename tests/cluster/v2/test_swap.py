@@ -71,7 +71,7 @@ def settled(team: TeamV2) -> Object:
         lambda it: (
             conditions(it)["Ready"]["reason"] == "Serving"
             and it["status"]["observedGeneration"] == it["metadata"]["generation"]
-            and len(it["status"]["deployments"]) == 1
+            and len(it["status"].get("deployments", [])) == 1
         ),
         within=90,
     )
@@ -390,7 +390,7 @@ def test_a_persons_part_of_the_traffic_is_kept(team: TeamV2) -> None:
             "mixtral",
             "replaced",
             lambda it: (
-                [d["role"] for d in it["status"]["deployments"]] == ["Current"]
+                [d["role"] for d in it["status"].get("deployments", [])] == ["Current"]
                 and it["status"]["deployments"][0]["id"] != old
             ),
             within=90,

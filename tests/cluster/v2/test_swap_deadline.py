@@ -33,7 +33,7 @@ def test_hardware_that_cannot_be_had(team: TeamV2) -> None:
                 "it is told what is missing",
                 lambda it: (
                     conditions(it)["Ready"]["reason"] == "Replacing"
-                    and len(it["status"]["deployments"]) == 2
+                    and len(it["status"].get("deployments", [])) == 2
                 ),
             )
             assert conditions(replacing)["Available"]["status"] == "True"
