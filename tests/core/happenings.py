@@ -446,6 +446,9 @@ def mend(world: World) -> None:
     reason = world.reason()
     if reason in QUESTIONS:
         answer_claim(world)
+    elif reason == Reason.NAME_TAKEN:
+        for machine in [m for m in world.together.living() if m.api is Api.V2 and m.owner is None]:
+            delete_by_hand(world, machine)
     elif reason in (Reason.IDLE_STOPPED, Reason.STOPPED_REMOTELY, Reason.ENDPOINT_FAILED):
         world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
     else:

@@ -236,8 +236,9 @@ class Judge:
         """Whether a deployment takes the place of one that ran and has vanished, as is asked."""
         if body.spec.on_missing is not OnMissing.RECREATE:
             return False
-        others = [u for u in world.together.deployments.values() if u.owner == unit.owner]
-        return any(not u.alive and u.state not in ("STOPPING", "STOPPED", "FAILED") for u in others)
+        halted = ("", "STOPPING", "STOPPED", "FAILED", "ERROR")
+        others = [one for one in world.together.things() if one.owner == unit.owner]
+        return any(not one.alive and one.state not in halted for one in others)
 
     def _alone(self, world: World) -> bool:
         return len(world.processes) == 1

@@ -120,7 +120,7 @@ def _left_behind(world: World, process: Process, account: Account, poll: Poll) -
     """Delete what came to life in v1 after its resource had moved on to v2."""
     for uid, work in process.works.items():
         entry = work.entry
-        if entry is None or (entry.credential, Api.V1) != account.name:
+        if entry is None or not entry.open_v1 or (entry.credential, Api.V1) != account.name:
             continue
         account.read(world, tuple(i for i in poll.lines if i not in account.traits))
         for endpoint_id in poll.lines:

@@ -64,6 +64,14 @@ def test_a_resource_that_is_to_be_stopped_costs_nothing_from_the_beginning() -> 
     assert [unit.bounds for unit in world.units()] == [Bounds(0, 0)]
 
 
+def test_once_it_is_as_asked_nothing_is_written_any_more() -> None:
+    for world in (serving(), a_world(state=State.STOPPED)):
+        world.run(600)
+        writes = (world.cluster.writes, world.judge.remote_writes)
+        world.run(3 * world.timing.drift)
+        assert (world.cluster.writes, world.judge.remote_writes) == writes
+
+
 @pytest.mark.parametrize("nth", range(1, 4))
 @pytest.mark.parametrize("label", ["kill", "kill-after", "lost", "error", "conflict"])
 def test_a_record_that_fails_anywhere_on_the_way_makes_neither_two_nor_none(

@@ -13,7 +13,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import KEY_REFUSALS, cause
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
-from together_operator.core.naming import deployment_name, ours
+from together_operator.core.naming import deployment_name, mark_of, ours
 from together_operator.core.objecting import objection
 from together_operator.core.steps import Decision, Deploy, Record
 from together_operator.resource import names
@@ -345,9 +345,7 @@ def with_deployment(endpoint: Endpoint, made: Deployment) -> Endpoint:
         made: The deployment, new or changed.
     """
     others = tuple(d for d in endpoint.deployments or () if d.id != made.id)
-    return replace(
-        endpoint, deployments=tuple(sorted((*others, made), key=lambda d: (d.created_at, d.id)))
-    )
+    return _holding(endpoint, tuple(sorted((*others, made), key=lambda d: (d.created_at, d.id))))
 
 
 def without_deployment(endpoint: Endpoint, deployment_id: str) -> Endpoint:
@@ -358,4 +356,16 @@ def without_deployment(endpoint: Endpoint, deployment_id: str) -> Endpoint:
         deployment_id: Together's id of the deployment.
     """
     left = tuple(d for d in endpoint.deployments or () if d.id != deployment_id)
-    return replace(endpoint, deployments=left)
+    return _holding(endpoint, left)
+
+
+def _holding(endpoint: Endpoint, deployments: tuple[Deployment, ...]) -> Endpoint:
+    """An endpoint with these deployments, of which the oldest marked one tells whose it is.
+
+    The next reading will tell the same, so that nothing changes by it.
+    """
+    bare = endpoint.name.rpartition("/")[2]
+    marks = (mark_of(deployment) for deployment in deployments)
+    mark = next((mark for mark in marks if mark is not None), None)
+    name = bare if mark is None else f"{bare} {mark}"
+    return replace(endpoint, deployments=deployments, display_name=name)
