@@ -205,10 +205,9 @@ def test_a_block_by_cloudflare_is_not_the_keys_fault(team: Team) -> None:
     assert len(team.endpoints()) == 1
 
 
-@pytest.mark.parametrize("api", ["V1", "Auto"])
-def test_an_account_without_v1_is_told_so(team: Team, api: str) -> None:
+def test_an_account_without_v1_is_told_so(team: Team) -> None:
     team.together.profile("retired")
-    team.apply(manifest(api=api))
+    team.apply(manifest(api="V1"))
     closed = team.until("mixtral", "V1Closed")
     message = assert_refused(closed, "V1Closed")
     assert "endpoints_v1_create_access_disabled" in message
@@ -249,18 +248,6 @@ def test_a_stop_may_be_final(team: Team) -> None:
     team.spec("mixtral", state="Stopped")
     team.until("mixtral", "Stopped")
     assert team.patches()[2:] == []
-
-
-def test_api_v2_is_refused_before_anything_is_bought(team: Team) -> None:
-    team.apply(manifest(api="V2"))
-    unsupported = team.until("mixtral", "Unsupported")
-    message = assert_refused(unsupported, "Unsupported")
-    assert "spec.api" in message
-    assert_quiet(team, unsupported)
-    assert team.posts() == []
-    team.spec("mixtral", api="V1")
-    served = team.until("mixtral", "Serving")
-    assert served["status"]["api"] == "V1"
 
 
 def test_a_missing_secret_is_waited_for(team: Team) -> None:
