@@ -29,6 +29,8 @@ _DOUBT: Final = 20.0
 _SHORTEST: Final = 10.0
 """An API server does not start more quickly because the operator's waits are shorter."""
 _PAUSE: Final = 1.0
+_TIMES: Final = 3
+"""On a machine that is slow, a while may pass between two questions."""
 
 
 def doubted_for(scale: float) -> float:
@@ -52,16 +54,18 @@ class Refusals:
         self._limit = limit
         self._clock = clock
         self._since: float | None = None
+        self._times = 0
 
     def one_more(self) -> bool:
         """Take in one more; whether it is to be believed."""
         if self._since is None:
             self._since = self._clock()
-        return self._clock() - self._since >= self._limit
+        self._times += 1
+        return self._times >= _TIMES and self._clock() - self._since >= self._limit
 
     def forget(self) -> None:
         """There was another answer, or none: those before say nothing of the next."""
-        self._since = None
+        self._since, self._times = None, 0
 
 
 async def insist(ask: Callable[[], Awaitable[T]], limit: float) -> T:

@@ -143,17 +143,27 @@ def discard(case: Case, endpoint: Endpoint) -> Decision | None:
     gone = {d.id for d in former if endpoint.deployment(d.id) is None}
     if gone and not read_since_listed(case, endpoint.id):
         # A LIST may not show yet what has just been made; to forget it would leave it running.
-        return details(case, endpoint.id, Reason.UPDATING, "Looking what is left of it")
+        return details(case, endpoint.id, _meanwhile(case)[0], "Looking what is left of it")
     if gone:
         left = tuple(d for d in case.record.deployments if d.id not in gone)
         status = case.record.model_copy(update={"deployments": left})
-        return case.step(Record(status), Reason.UPDATING, f"{', '.join(sorted(gone))} is gone")
+        reason, message = _meanwhile(case)
+        return case.step(Record(status), reason, message or f"{', '.join(sorted(gone))} is gone")
     drained = (d for d in former if case.now >= _drained(case, d))
     stale = frozenset(d.id for d in drained) | _doubles(case, endpoint)
     if not stale or case.desired.spec.suspend:
         return None
     decision = dismantle(case, endpoint, stale, Reason.UPDATING)
     return None if decision is None or waits(decision) else decision
+
+
+def _meanwhile(case: Case) -> tuple[Reason, str]:
+    """What a person is told while the rest is removed: a failure is not talked over by that."""
+    refusal = case.operation.refusal if case.operation is not None else None
+    stands = refusal is not None and refusal.generation == case.desired.generation
+    if refusal is not None and stands and refusal.reason == Reason.REPLACEMENT_FAILED:
+        return Reason.REPLACEMENT_FAILED, refusal.message
+    return Reason.UPDATING, ""
 
 
 def drain(case: Case) -> float | None:
