@@ -70,12 +70,15 @@ def test_a_deletion_is_not_over_for_one_wrong_answer(operator: OperatorProcess, 
     team.apply(manifest())
     judge = Judge.of(operator, team)
     made = team.until("mixtral", "Serving")["status"]["endpointID"]
+    team.together.arm({"method": "DELETE", "fault": "not_found"})
+    team.delete()
+    met = team.together.faults
+    eventually("its deletion is answered wrongly", lambda: met()[0]["hits"], every=0.02)
+    # Not before: a LIST that leaves it out is reason enough not to delete it.
     team.together.arm(
-        {"method": "DELETE", "fault": "not_found"},
         {"method": "GET", "path_regex": f"/{made}$", "fault": "not_found"},
         {**LIST, "fault": "omit", "times": -1},
     )
-    team.delete()
     both_met(team)
     team.gone()
     judge.none()

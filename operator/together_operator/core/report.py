@@ -206,7 +206,10 @@ def _requests(case: Case, step: Step) -> dict[str, object]:
     wish = case.desired.reconcile_requested_at
     operation = case.operation
     if case.record.endpoint_id is not None:
-        looked = case.memory.refreshed_for == wish
+        refusal = operation.refusal if operation is not None else None
+        stands = refusal is not None and refusal.generation == case.desired.generation
+        # To have a deployment made that was refused, or failed, is the wish as well.
+        looked = case.memory.refreshed_for == wish and not stands
     else:
         # To try a refused order again is the wish, however long something else is in the way.
         refused = operation is not None and operation.phase is OperationPhase.REFUSED
