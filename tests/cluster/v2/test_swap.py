@@ -246,7 +246,7 @@ def test_a_failed_replacement_is_tried_again_when_a_person_says_so(team: TeamV2)
 def test_a_second_one_that_is_refused_leaves_the_first_one_as_it_is(team: TeamV2) -> None:
     before, old = serving(team)
     changed = team.requests()[-1]["at"]
-    with Load.of(team, before):
+    with Load.of(team, before) as load:
         team.spec("mixtral", hardware="2x_nvidia_h100_80gb_xsm")
         refused = team.until("mixtral", "InvalidHardware")
         assert_row(
@@ -258,6 +258,8 @@ def test_a_second_one_that_is_refused_leaves_the_first_one_as_it_is(team: TeamV2
         settled(team)
         assert touched(team, old, changed) == []
         assert len(team.deploys()) == 1
+        # A refusal takes no time, and what is shown is that requests were answered meanwhile.
+        eventually("there was some load", lambda: len(load.answers) > 20)
 
 
 def test_a_change_that_is_taken_back_midway(team: TeamV2) -> None:
