@@ -152,8 +152,8 @@ MUTATIONS: Final[dict[str, Mutation]] = {
     ),
     "traffic-taken": Mutation(
         "I3", "a swap writes the traffic as if it were the operator's alone",
-        (Edit("core/swapping.py", "(Weight(following.id, weight), *strangers)",
-              "(Weight(following.id, weight),)"),),
+        (Edit("core/routing.py", "(Weight(deployment_id, weight), *strangers)",
+              "(Weight(deployment_id, weight),)"),),
         "swap", "lost", fault="guest", api="V2", runs=3,
     ),
     "moved-untried": Mutation(

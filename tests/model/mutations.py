@@ -234,8 +234,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "I3", "a person's part of the traffic is dropped", "v2: names",
-        (Edit("routing:route", "(Weight(current, weight), *strangers)",
-              "(Weight(current, weight),)"),),
+        (Edit("routing:towards", "(Weight(deployment_id, weight), *strangers)",
+              "(Weight(deployment_id, weight),)"),),
     ),
     Mutation(
         "I3", "whatever is in our endpoint is taken apart with it", "v2: names",

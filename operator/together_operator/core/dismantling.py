@@ -7,14 +7,13 @@ deployments. So: out of the traffic, stopped, seen to be stopped, deleted; and t
 from __future__ import annotations
 
 from together_operator.core.case import Case
-from together_operator.core.causes import cause
 from together_operator.core.deploying import own_ids, recognise_deployment, role_subject
 from together_operator.core.looking import details, read_since_listed
 from together_operator.core.routing import without
-from together_operator.core.steps import Decision, Record, Route, Stop, Undeploy, waits
-from together_operator.core.writes import subject_of
+from together_operator.core.sending import send
+from together_operator.core.steps import Decision, Record, Stop, Undeploy, waits
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Deployment, Endpoint, Phase
+from together_operator.resource.remote import Deployment, Endpoint, Phase
 from together_operator.resource.status import DeploymentStatus, Role
 
 _ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
@@ -39,7 +38,7 @@ def dismantle(
         return None
     step = without(case, endpoint, deployment_ids)
     if step is not None:
-        routing = _send(case, step, reason, f"Taking {there[0].id} out of the traffic")
+        routing = send(case, step, reason, f"Taking {there[0].id} out of the traffic")
         if not waits(routing) or reason is not Reason.DELETING:
             return routing
         # Whatever keeps it in the traffic, nobody is served by it much longer: it need not cost.
@@ -92,7 +91,7 @@ def _halt(
     if (deployment.bounds.min, deployment.bounds.max) == (0, 0):
         return case.wait(reason, message, case.timing.scan_gap)
     step = Stop(case.credential or "", endpoint.id, drift=False, deployment_id=deployment.id)
-    return _send(case, step, reason, message)
+    return send(case, step, reason, message)
 
 
 def _one(case: Case, endpoint: Endpoint, deployment: Deployment, reason: Reason) -> Decision:
@@ -100,33 +99,7 @@ def _one(case: Case, endpoint: Endpoint, deployment: Deployment, reason: Reason)
         return _halt(case, endpoint, deployment, reason, "before it is deleted")
     message = f"Deleting {deployment.id} at Together"
     step = Undeploy(case.credential or "", endpoint.id, deployment.id)
-    return _send(case, step, reason, message)
-
-
-def _send(case: Case, step: Route | Stop | Undeploy, reason: Reason, message: str) -> Decision:
-    """Send a write, unless it was refused or has just been sent."""
-    verb, subject = subject_of(case, step)
-    rejection = case.memory.rejection(verb, subject)
-    if rejection is not None:
-        what = rejection.what
-        asked = None if isinstance(what, Absent) else what.retry_after
-        due = rejection.at + case.backoff(rejection.count, asked)
-        if case.now < due and isinstance(what, Absent):
-            return case.wait(reason, message, due - case.now)
-        if case.now < due and not isinstance(what, Absent):
-            return case.wait(
-                what.reason,
-                f"{message} was not carried out: {what.message}",
-                due - case.now,
-                cause=cause(what.reason),
-            )
-    sent = case.memory.sent(verb, subject)
-    if sent is not None and case.now < sent.at + case.timing.repeat:
-        told = f"{message}; Together accepted it and does not show it yet"
-        return case.wait(
-            reason, told, min(case.timing.scan_gap, sent.at + case.timing.repeat - case.now)
-        )
-    return case.step(step, reason, message)
+    return send(case, step, reason, message)
 
 
 def discard(case: Case, endpoint: Endpoint) -> Decision | None:

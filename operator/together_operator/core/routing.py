@@ -31,15 +31,32 @@ def route(case: Case, endpoint: Endpoint) -> Route | None:
         return None
     former = {d.id for d in case.record.deployments if d.role == Role.FORMER}
     stale = own_ids(case, endpoint) & former
-    strangers = tuple(w for w in endpoint.traffic if w.deployment_id not in stale | {current})
-    present = endpoint.weight(current)
-    if present > 0 and not any(w.deployment_id in stale for w in endpoint.traffic):
+    routed = any(w.deployment_id in stale for w in endpoint.traffic)
+    if endpoint.weight(current) > 0 and not routed:
         return None
-    weight = present or max((w.weight for w in strangers), default=0.0) or WHOLE
+    return towards(case, endpoint, current, stale | {current})
+
+
+def towards(case: Case, endpoint: Endpoint, deployment_id: str, own: frozenset[str]) -> Route:
+    """The write that gives one deployment all of our traffic, and leaves the others theirs.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint.
+        deployment_id: Who gets it.
+        own: Our deployments, that one among them.
+    """
+    strangers = tuple(w for w in endpoint.traffic if w.deployment_id not in own)
+    weight = (
+        endpoint.weight(deployment_id)
+        or max((endpoint.weight(one) for one in own), default=0.0)
+        or max((w.weight for w in strangers), default=0.0)
+        or WHOLE
+    )
     return Route(
         case.credential or "",
         endpoint.id,
-        (Weight(current, weight), *strangers),
+        (Weight(deployment_id, weight), *strangers),
         endpoint.version,
     )
 

@@ -11,10 +11,11 @@ from together_operator.core.case import Case
 from together_operator.core.deploying import draft, own_ids, renew, role_subject
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
-from together_operator.core.steps import Decision, Probe, Record, Route, Start, Update
-from together_operator.core.writes import subject_of
+from together_operator.core.routing import towards
+from together_operator.core.sending import send
+from together_operator.core.steps import Decision, Probe, Record, Start, Update
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Change, Deployment, Endpoint, Phase, Refused, Weight
+from together_operator.resource.remote import Change, Deployment, Endpoint, Phase
 from together_operator.resource.spec import Replacement
 from together_operator.resource.status import DeploymentStatus, Refusal, Role
 
@@ -100,7 +101,7 @@ def _go_on(
     return (
         _run(case, endpoint, following, seen)
         or _try(case, endpoint, following, seen, due)
-        or _write(case, _cut_over(case, endpoint, current, following), "Moving the traffic")
+        or _cut_over(case, endpoint, current, following)
     )
 
 
@@ -151,12 +152,12 @@ def _run(
         return objected
     if change:
         step = Update(keys.user, endpoint.id, change, drift=False, deployment_id=following.id)
-        return _write(case, step, f"Changing {following.id}, as the resource has changed")
+        told = f"Changing {following.id}, as the resource has changed"
+        return send(case, step, Reason.REPLACING, told)
     mark = Marker.of(case.observed.cluster, case.desired.uid, "")
     order = case.desired.order(mark, started=True, name=case.endpoint_name)
-    return _write(
-        case, Start(keys.user, endpoint.id, order, following.id), f"Starting {following.id}"
-    )
+    start = Start(keys.user, endpoint.id, order, following.id)
+    return send(case, start, Reason.REPLACING, f"Starting {following.id}")
 
 
 def _outdated(case: Case, seen: Deployment) -> Change:
@@ -199,30 +200,8 @@ def _try(
 
 def _cut_over(
     case: Case, endpoint: Endpoint, current: DeploymentStatus, following: DeploymentStatus
-) -> Route:
-    """One write that moves all of our traffic, and keeps what others have put beside it."""
+) -> Decision:
+    """One write that moves all of our traffic."""
     own = own_ids(case, endpoint) | {current.id, following.id}
-    strangers = tuple(w for w in endpoint.traffic if w.deployment_id not in own)
-    most = max((w.weight for w in strangers), default=0.0)
-    weight = endpoint.weight(current.id) or most or 100.0
-    return Route(
-        case.credential or "",
-        endpoint.id,
-        (Weight(following.id, weight), *strangers),
-        endpoint.version,
-    )
-
-
-def _write(case: Case, step: Start | Update | Route, message: str) -> Decision:
-    verb, subject = subject_of(case, step)
-    rejection = case.memory.rejection(verb, subject)
-    if rejection is not None and isinstance(rejection.what, Refused):
-        due = rejection.at + case.backoff(rejection.count, rejection.what.retry_after)
-        if case.now < due:
-            told = f"{message} was not carried out: {rejection.what.message}"
-            return case.wait(Reason.REPLACING, told, due - case.now)
-    sent = case.memory.sent(verb, subject)
-    if sent is not None and case.now < sent.at + case.timing.repeat:
-        told = f"{message}; Together accepted it and does not show it yet"
-        return case.wait(Reason.REPLACING, told, sent.at + case.timing.repeat - case.now)
-    return case.step(step, Reason.REPLACING, message)
+    step = towards(case, endpoint, following.id, own)
+    return send(case, step, Reason.REPLACING, f"Moving the traffic to {following.id}")
