@@ -14,6 +14,7 @@ from tests.argocd.comparing import compare_again
 from tests.support.argocd import ArgoCD
 from tests.support.chart import ROOT
 from tests.support.cluster import Run
+from tests.support.definition import define
 from tests.support.git import GitRepository
 from tests.support.operator import HARDWARE, OperatorProcess, eventually, running_operator
 from together_local.cluster.cluster import Cluster
@@ -72,7 +73,7 @@ def operator(
     control_plane: Cluster, helm_binary: Path, kubectl: Run, tmp_path: Path
 ) -> Iterator[OperatorProcess]:
     """An operator with one namespace and its own simulated Together."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
+    define(kubectl)
     with running_operator(control_plane, helm_binary, tmp_path) as running:
         yield running
 

@@ -16,6 +16,7 @@ import yaml
 from tests.support.argo_health import EXPECTED, ROOT, Situation
 from tests.support.argocd import ArgoCD
 from tests.support.cluster import Run
+from tests.support.definition import define
 
 CRD = ROOT / "crds/together-operator.io_togetherendpoints.yaml"
 STATUSES = ROOT / "tests/chart/testdata/statuses"
@@ -71,8 +72,7 @@ def _spec(example: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def resource(argocd: ArgoCD, kubectl: Run, namespace: str) -> Iterator[Resource]:
     """A TogetherEndpoint that Argo CD synced, and that nobody reconciles."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(CRD))
+    define(kubectl)
     repository = argocd.repository(namespace)
     repository.write("app/tep.yaml", (ROOT / "examples/quickstart.yaml").read_text())
     repository.commit("an endpoint")

@@ -11,6 +11,7 @@ from tests.argocd.comparing import compare_again
 from tests.support.argocd import ArgoCD
 from tests.support.chart import ROOT
 from tests.support.cluster import Run
+from tests.support.definition import define
 from tests.support.git import GitRepository
 
 IGNORE = "resource.customizations.ignoreDifferences.together-operator.io_TogetherEndpoint"
@@ -47,7 +48,7 @@ def replicas(kubectl: Run, namespace: str) -> str:
 
 @pytest.fixture(autouse=True)
 def crd(kubectl: Run) -> None:
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
+    define(kubectl)
 
 
 @pytest.mark.parametrize("options", [(), ("ServerSideApply=true",)], ids=["client", "server"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-from tests.cluster.resources import PROJECT
+from tests.support.definition import define
 from tests.support.measure import samples
 from tests.support.operator import OperatorProcess, running_operator
 from tests.support.team import Team
@@ -78,8 +78,7 @@ def staged(folder: Path) -> Iterator[Stage]:
     progress = ConsoleProgress()
     binaries = BinaryCache().ensure((*CONTROL_PLANE, "helm"), progress)
     with ControlPlane.start(folder / "control-plane", binaries, progress=progress) as plane:
-        plane.kubectl("apply", "--server-side", "-k", str(PROJECT / "crds"))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        define(plane.kubectl)
         flags = ("--poll-interval", str(INTERVAL), "--drift-interval", "1000000")
         with running_operator(
             plane, binaries["helm"], folder / "operator", spaces=2, secret=False,

@@ -16,8 +16,7 @@ from tests.chaos.plan import Plan
 from tests.chaos.proxy import Loop
 from tests.chaos.stage import Stage, staged
 from tests.chaos.verdict import Verdict
-from tests.cluster.resources import PROJECT
-from tests.support.operator import eventually
+from tests.support.definition import define
 from together_local.cluster.binaries import BinaryCache
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.control_plane import ControlPlane
@@ -112,7 +111,7 @@ class Campaign:
             folder = self.folder / f"alone-{attempt}"
             try:
                 with ControlPlane.start(folder, self.cluster.binaries) as plane:
-                    install_crd(plane)
+                    define(plane.kubectl)
                     for elected in ahead:
                         self._stages(number, plane, elected, ahead[elected], verdicts)
             except Exception as error:  # noqa: BLE001 (what did not take place is told as that)
@@ -184,15 +183,5 @@ def on_a_control_plane(
         tempfile.TemporaryDirectory() as name,
         ControlPlane.start(Path(name) / "control-plane", binaries, progress=progress) as plane,
     ):
-        install_crd(plane)
+        define(plane.kubectl)
         yield Campaign(plane, binaries["helm"], Path(name), environment or {}, told)
-
-
-def install_crd(cluster: Cluster) -> None:
-    """Have a cluster serve TogetherEndpoints."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PROJECT / "crds"))
-
-    def served() -> bool:
-        return cluster.kubectl("get", "tep", "--all-namespaces", check=False).returncode == 0
-
-    eventually("TogetherEndpoints are served", served, every=0.3)

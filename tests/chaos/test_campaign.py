@@ -12,13 +12,14 @@ import pytest
 
 from tests.chaos import campaign
 from tests.chaos.boundary import Crash, Point
-from tests.chaos.campaign import Campaign, install_crd
+from tests.chaos.campaign import Campaign
 from tests.chaos.faults import FAULTS
 from tests.chaos.mutations import MUTATIONS
 from tests.chaos.plan import Plan, draw, every_crash, every_part
 from tests.chaos.report import explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.verdict import Verdict
+from tests.support.definition import define
 from together_local.cluster.cluster import Cluster
 
 RUNS = 40
@@ -30,7 +31,7 @@ JOBS = 4
 def test_forty_runs_leave_nothing_twice_nothing_behind_and_nothing_lost(
     control_plane: Cluster, helm_binary: Path, tmp_path: Path
 ) -> None:
-    install_crd(control_plane)
+    define(control_plane.kubectl)
     verdicts = Campaign(control_plane, helm_binary, tmp_path).go(
         [draw(f"{SEED}:{number}") for number in range(RUNS)], JOBS
     )
@@ -70,7 +71,7 @@ def test_an_order_that_is_repeated_is_noticed(
     control_plane: Cluster, helm_binary: Path, tmp_path: Path
 ) -> None:
     """Rule 5 is of the process, not of the decision, so only a campaign shows that it holds."""
-    install_crd(control_plane)
+    define(control_plane.kubectl)
     mutation = MUTATIONS["order-repeated"]
     environment = mutation.apply(tmp_path / "copy")
     changed = Campaign(control_plane, helm_binary, tmp_path, environment)
@@ -102,7 +103,7 @@ def test_a_run_that_spoils_its_control_plane_takes_no_other_with_it(
         return verdict
 
     monkeypatch.setattr(campaign.ControlPlane, "start", start)
-    monkeypatch.setattr(campaign, "install_crd", lambda _: None)
+    monkeypatch.setattr(campaign, "define", lambda _: None)
     monkeypatch.setattr(campaign, "staged", staged)
     monkeypatch.setattr(campaign, "perform", perform)
     plans = [Plan(f"9:{n}", "scale", "etcd-paused", elected=n % 2 == 0) for n in range(8)]

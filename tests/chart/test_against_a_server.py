@@ -11,6 +11,7 @@ import yaml
 from tests.chart.test_render import MATRIX
 from tests.support.chart import CHART, IMAGE, ROOT, render, rendered_rbac
 from tests.support.cluster import Run
+from tests.support.definition import until_served
 from together_local.cluster.binaries import BinaryCache
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.control_plane import ControlPlane
@@ -122,7 +123,7 @@ def test_install_upgrade_uninstall_and_take_over(private_control_plane: ControlP
     said = cluster.helm("install", "one", str(CHART), *where, *image).stdout
     assert "BEFORE YOU UNINSTALL" in said
     crd = "togetherendpoints.together-operator.io"
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd}", "--timeout=60s")
+    until_served(cluster.kubectl)
     example = (ROOT / "examples" / "quickstart.yaml").read_text()
     cluster.kubectl("apply", "-n", "default", "-f", "-", input=example)
 

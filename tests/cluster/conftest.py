@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.resources import PROJECT, Resources
+from tests.cluster.resources import Resources
 from tests.support.cluster import Run
+from tests.support.definition import define
 from tests.support.operator import OperatorProcess, running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
-from together_operator.resource.names import GROUP, PLURAL
+from together_operator.resource.names import DEFINITION
 
 _FAILED = pytest.StashKey[bool]()
 
@@ -31,10 +32,8 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def crd(kubectl: Run) -> str:
     """The CRD of `crds/`, served; its name."""
-    name = f"{PLURAL}.{GROUP}"
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PROJECT / "crds"))
-    kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
-    return name
+    define(kubectl)
+    return DEFINITION
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 
 from tests.support.argo_health import Situation, expect_health
-from tests.support.chart import ROOT, installed_rbac, render
+from tests.support.chart import installed_rbac, render
+from tests.support.definition import define
 from tests.support.operator import eventually, manifest
 from together_local.cluster.control_plane import ControlPlane
 from together_local.cluster.ports import free_ports
@@ -181,7 +182,7 @@ def deployed(
     private_control_plane: ControlPlane, helm_binary: Path, tmp_path: Path
 ) -> Iterator[Deployed]:
     cluster = private_control_plane
-    cluster.kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
+    define(cluster.kubectl)
     for name in (OPERATOR, "ordinary", "trusted", "untrusted"):
         cluster.kubectl("create", "namespace", name)
     # Before the operator is there, as when people install in the other order.

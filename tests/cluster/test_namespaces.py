@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.resources import PROJECT
 from tests.support.contract import conditions
+from tests.support.definition import define
 from tests.support.judge import Judge
 from tests.support.operator import (
     Namespace,
@@ -131,7 +131,7 @@ def test_a_deleted_namespace_takes_its_endpoints_with_it(
     private_control_plane: ControlPlane, helm_binary: Path, tmp_path: Path
 ) -> None:
     cluster = private_control_plane
-    cluster.kubectl("apply", "--server-side", "-k", str(PROJECT / "crds"))
+    define(cluster.kubectl)
     with running_operator(
         cluster, helm_binary, tmp_path, spaces=2, secret=False, clusterwide=True
     ) as operator:

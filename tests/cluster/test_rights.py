@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart import ROOT, Right, rendered_rbac, rights, roles_without
+from tests.support.chart import Right, rendered_rbac, rights, roles_without
+from tests.support.definition import define
 from tests.support.operator import (
     HARDWARE,
     NotInTime,
@@ -212,9 +213,7 @@ def bench(
     folder = tmp_path_factory.mktemp("rights")
     strict = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
     with ControlPlane.start(folder / "plane", binaries, apiserver_flags=(strict,)) as cluster:
-        cluster.kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
-        crd = "crd/togetherendpoints.together-operator.io"
-        cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=60s")
+        define(cluster.kubectl)
         with running_operator(
             cluster, helm_binary, folder, secret=False, start=False, flags=["--leader-elect"]
         ) as operator:

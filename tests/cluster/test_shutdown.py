@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.resources import PROJECT
+from tests.support.definition import define
 from tests.support.judge import Judge
 from tests.support.operator import OperatorProcess, eventually, manifest, running_operator
 from tests.support.team import Team
@@ -80,16 +80,11 @@ def test_the_last_of_many_edits_wins(operator: OperatorProcess, team: Team) -> N
 @pytest.fixture
 def alone(private_control_plane: ControlPlane, helm_binary: Path, tmp_path: Path) -> Iterator[Team]:
     """A team on an operator and a control plane of its own."""
-    _define(private_control_plane)
+    define(private_control_plane.kubectl)
     with running_operator(private_control_plane, helm_binary, tmp_path, secret=False) as operator:
         team = Team(operator, operator.space)
         team.secret(team.key)
         yield team
-
-
-def _define(plane: ControlPlane) -> None:
-    plane.kubectl("apply", "--server-side", "-k", str(PROJECT / "crds"))
-    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
 
 def test_the_api_server_goes_and_comes_back(
@@ -129,7 +124,7 @@ def test_the_definition_is_deleted_and_applied_again(
     private_control_plane.kubectl("delete", "crd", crd, "--timeout=90s")
     assert operator.running
 
-    _define(private_control_plane)
+    define(private_control_plane.kubectl)
     alone.apply(manifest())
     eventually("it serves", lambda: alone.reason() == "Serving", within=90)
     second = Judge.of(operator, alone)

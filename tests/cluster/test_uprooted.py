@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.resources import PROJECT
 from tests.support.chart import CHART, IMAGE
+from tests.support.definition import define
 from tests.support.judge import Judge
 from tests.support.operator import (
     Object,
@@ -43,20 +43,14 @@ def team(
     request: pytest.FixtureRequest, plane: ControlPlane, helm_binary: Path, tmp_path: Path
 ) -> Iterator[Team]:
     """A team on an operator that may read the CRD, and on one that may not."""
-    define(plane)
+    define(plane.kubectl)
     with running_operator(
         plane, helm_binary, tmp_path, secret=False, clusterwide=request.param
     ) as operator:
         team = Team(operator, operator.space)
         team.secret(team.key)
         yield team
-        define(plane)
-
-
-def define(plane: ControlPlane) -> None:
-    """Install the CRD."""
-    plane.kubectl("apply", "--server-side", "-k", str(PROJECT / "crds"))
-    plane.kubectl("wait", "--for=condition=Established", f"crd/{DEFINITION}", "--timeout=60s")
+        define(plane.kubectl)
 
 
 def definition(team: Team) -> Object | None:

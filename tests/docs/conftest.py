@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.markdown import PROJECT, README, Document, tracked
+from tests.docs.markdown import README, Document, tracked
 from tests.support.cluster import Run
-from together_operator.resource.names import GROUP, PLURAL
+from tests.support.definition import define
+from together_operator.resource.names import DEFINITION
 
 DOCUMENTS = tracked("*.md")
 
@@ -20,7 +21,5 @@ def readme() -> Document:
 @pytest.fixture(scope="session")
 def crd(kubectl: Run) -> str:
     """The CRD of `crds/`, served; its name."""
-    name = f"{PLURAL}.{GROUP}"
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PROJECT / "crds"))
-    kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
-    return name
+    define(kubectl)
+    return DEFINITION

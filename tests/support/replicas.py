@@ -64,6 +64,7 @@ class Replica:
             ever.
         kept: Whether it is started again when it ends, as a kubelet does: on a machine under load
             a Lease of four seconds may be lost for no other reason.
+        endings: What it had logged each time it ended and was started again.
     """
 
     def __init__(self, name: str, fleet: Fleet, proxy: Proxy) -> None:
@@ -72,6 +73,7 @@ class Replica:
         self.sent: list[Sent] = []
         self.refused: set[tuple[str, str]] | None = None
         self.kept = False
+        self.endings: list[str] = []
         self.frozen = threading.Event()
         self._flags: tuple[str, ...] = ()
         self._fleet = fleet
@@ -140,7 +142,7 @@ class Replica:
         """Wait until it says that it is ready."""
 
         def look() -> bool:
-            assert self.exit_code is None, f"it ended: {self.log()[-4000:]}"
+            assert self.kept or self.exit_code is None, f"it ended: {self.log()[-4000:]}"
             return self.asked("health", "/readyz") is not None
 
         eventually(f"{self.name} is ready", look, within=120)
@@ -174,6 +176,7 @@ class Replica:
     def tend(self) -> None:
         """Start it again if it has ended and is kept."""
         if self.kept and self.exit_code is not None:
+            self.endings.append(self.log())
             self.launch(*self._flags)
 
     def terminate(self) -> None:
@@ -320,6 +323,16 @@ class Fleet:
             return spec if holder and holder == replica.identity else None
 
         found: Object = eventually(f"{replica.name} leads", look, within=120)
+        return found
+
+    def until_any_leads(self) -> Replica:
+        """Wait until one leads, by the Lease; which."""
+
+        def look() -> Replica | None:
+            holder = self.lease().get("holderIdentity")
+            return next((one for one in self.all if holder and one.identity == holder), None)
+
+        found: Replica = eventually("one of them leads", look, within=120)
         return found
 
     def clear(self) -> None:
