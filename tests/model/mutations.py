@@ -229,7 +229,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "12", "a deployment is deleted before it has stopped", "v2: deletion",
-        (Edit("dismantling:_one", "if deployment.phase not in _ENDED:", "if False:"),),
+        (Edit("dismantling:_one", "if deployment.phase not in ENDED:", "if False:"),),
         faults=frozenset(), events=("delete",),
     ),
     Mutation(

@@ -26,7 +26,7 @@ from together_operator.core.uprooting import find_definition, uprooted
 from together_operator.core.writes import about_the_key
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Endpoint, Phase, Refused
+from together_operator.resource.remote import ENDED, Absent, Endpoint, Phase, Refused
 from together_operator.resource.spec import DeletionPolicy
 from together_operator.resource.status import OperationPhase
 
@@ -280,7 +280,7 @@ def _stopped(case: Case, endpoint_id: str) -> Decision | None:
         return details(case, endpoint_id, Reason.DELETING, message)
     if case.observed.deploys:
         return halt(case, endpoint, Reason.DELETING, "as spec.deletionPolicy says")
-    if endpoint.phase in (Phase.STOPPED, Phase.FAILED):
+    if endpoint.phase in ENDED:
         return None
     rejection = case.memory.rejection("stop")
     if rejection is not None:

@@ -18,14 +18,12 @@ from together_operator.core.objecting import objection
 from together_operator.core.steps import Decision, Deploy, Record
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Deployment, Endpoint, Phase, Refused
+from together_operator.resource.remote import HALTED, Absent, Deployment, Endpoint, Refused
 from together_operator.resource.spec import OnMissing, State
 from together_operator.resource.status import DeploymentStatus, Operation, Refusal, Role
 
 PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
 """Refusals that may pass without a change of the resource."""
-
-_HALTED = frozenset({Phase.STOPPING, Phase.STOPPED, Phase.FAILED})
 
 
 def deploy(case: Case, endpoint: Endpoint) -> Decision | None:
@@ -294,7 +292,7 @@ def _vanished(case: Case, endpoint: Endpoint, current: DeploymentStatus) -> Deci
         return details(case, endpoint.id, case.present_reason, "Looking for the deployment")
     gone = f"{current.id} no longer exists in {endpoint.id}, and this operator did not delete it."
     spec = case.desired.spec
-    halted = case.observed.former_phase in _HALTED or case.applied.state == State.STOPPED
+    halted = case.observed.former_phase in HALTED or case.applied.state == State.STOPPED
     halted = halted and case.desired.started and not case.restart_asked
     if spec.on_missing is OnMissing.RECREATE and not halted:
         return draft(case, _without(case, current), gone.rstrip("."))

@@ -13,10 +13,8 @@ from together_operator.core.routing import without
 from together_operator.core.sending import send
 from together_operator.core.steps import Decision, Record, Stop, Undeploy, waits
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Deployment, Endpoint, Phase
+from together_operator.resource.remote import ENDED, Deployment, Endpoint
 from together_operator.resource.status import DeploymentStatus, Role
-
-_ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 
 
 def dismantle(
@@ -42,7 +40,7 @@ def dismantle(
         if not waits(routing) or reason is not Reason.DELETING:
             return routing
         # Whatever keeps it in the traffic, nobody is served by it much longer: it need not cost.
-        running = (d for d in there if d.phase not in _ENDED)
+        running = (d for d in there if d.phase not in ENDED)
         stops = (_one(case, endpoint, deployment, reason) for deployment in running)
         return next((stop for stop in stops if not waits(stop)), routing)
     waiting: Decision | None = None
@@ -75,7 +73,7 @@ def halt(case: Case, endpoint: Endpoint, reason: Reason, why: str) -> Decision |
         return waiting
     own = own_ids(case, endpoint)  # in the midst of a replacement there are two
     for deployment in endpoint.deployments or ():
-        if deployment.id not in own or deployment.phase in _ENDED:
+        if deployment.id not in own or deployment.phase in ENDED:
             continue
         decision = _halt(case, endpoint, deployment, reason, why)
         if not waits(decision):
@@ -95,7 +93,7 @@ def _halt(
 
 
 def _one(case: Case, endpoint: Endpoint, deployment: Deployment, reason: Reason) -> Decision:
-    if deployment.phase not in _ENDED:
+    if deployment.phase not in ENDED:
         return _halt(case, endpoint, deployment, reason, "before it is deleted")
     message = f"Deleting {deployment.id} at Together"
     step = Undeploy(case.credential or "", endpoint.id, deployment.id)

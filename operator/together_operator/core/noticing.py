@@ -15,7 +15,7 @@ from together_operator.core.deploying import absent_subject, role_subject
 from together_operator.core.memory import Absence, Memory, Seen
 from together_operator.core.settling import silent
 from together_operator.core.writes import acknowledge, with_another_key
-from together_operator.resource.remote import Endpoint, Phase
+from together_operator.resource.remote import HALTED, Endpoint, Phase
 from together_operator.resource.spec import State
 from together_operator.resource.status import Applied, Role
 
@@ -105,9 +105,6 @@ def _missed(
     return replace(memory, first_sight=sight)
 
 
-_HALTED = frozenset({Phase.STOPPING, Phase.STOPPED, Phase.FAILED})
-
-
 def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
     """A state that is seen to be as asked counts as acknowledged.
 
@@ -121,7 +118,7 @@ def _witnessed(case: Case, memory: Memory, phase: Phase) -> Memory:
     if endpoint_id is None or case.desired.deleting:
         return memory
     stop = memory.sent("stop")
-    if not case.desired.started and phase in _HALTED:
+    if not case.desired.started and phase in HALTED:
         state = State.STOPPED
     elif (
         case.desired.started

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from together_operator.core.case import Case
 from together_operator.core.uprooting import uprooted
-from together_operator.resource.remote import Phase
+from together_operator.resource.remote import ENDED
 from together_operator.resource.spec import DeletionPolicy
 
 
@@ -46,7 +46,7 @@ def farewell(case: Case, policy: DeletionPolicy, endpoint_id: str) -> str:
 
 def _cost(case: Case) -> str:
     endpoint, price = case.endpoint, case.status.price
-    if endpoint is not None and endpoint.phase in (Phase.STOPPED, Phase.FAILED):
+    if endpoint is not None and endpoint.phase in ENDED:
         return "and costs nothing while it does not run"
     if endpoint is not None and price is not None:
         replicas = endpoint.ready_replicas or endpoint.bounds.min

@@ -15,7 +15,7 @@ from together_operator.core.creating import attempt
 from together_operator.core.steps import Decision, Get, List
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Endpoint, Phase
+from together_operator.resource.remote import HALTED, Endpoint, Phase
 from together_operator.resource.spec import OnMissing, State
 from together_operator.resource.status import OperationPhase
 
@@ -23,8 +23,6 @@ _OF_THE_ENDPOINT = (
     "endpoint_id", "name", "display_name", "hardware", "owner", "created_at", "state",
     "autoscaling", "replicas", "ready_replicas", "inference", "applied",
 )  # fmt: skip
-
-_HALTED = frozenset({Phase.STOPPING, Phase.STOPPED, Phase.FAILED})
 
 
 def missed(case: Case, endpoint_id: str) -> Decision:
@@ -76,7 +74,7 @@ def _halted(case: Case) -> bool:
     phase = case.observed.former_phase
     if former is not None and former.phase is not Phase.UNKNOWN and _is_whole(case, former):
         phase = former.phase
-    return phase in _HALTED
+    return phase in HALTED
 
 
 def _is_whole(case: Case, former: Endpoint) -> bool:

@@ -15,7 +15,7 @@ from together_operator.core.steps import Decision, Probe
 from together_operator.core.writes import start_subject
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Endpoint, Phase, Refused
+from together_operator.resource.remote import ENDED, Endpoint, Phase, Refused
 
 _NEW = frozenset({Reason.CREATING, Reason.CLAIMING, Reason.WAITING_FOR_CAPACITY})
 
@@ -61,7 +61,7 @@ def rest(case: Case, endpoint: Endpoint, *, acting: bool = True) -> Decision:
     trouble = _connection_trouble(case)
     if trouble is not None:
         return trouble
-    if case.desired.started and endpoint.phase in (Phase.STOPPED, Phase.FAILED):
+    if case.desired.started and endpoint.phase in ENDED:
         refused = _restart_refused(case, endpoint)
         if refused is not None:
             return refused

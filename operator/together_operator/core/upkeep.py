@@ -37,7 +37,15 @@ from together_operator.core.steps import (
 from together_operator.core.swapping import swap
 from together_operator.core.writes import subject_of
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Absent, Change, Endpoint, Phase, Refused
+from together_operator.resource.remote import (
+    ENDED,
+    HALTED,
+    Absent,
+    Change,
+    Endpoint,
+    Phase,
+    Refused,
+)
 from together_operator.resource.spec import State
 from together_operator.resource.status import Role
 
@@ -205,7 +213,7 @@ def _difference(case: Case, endpoint: Endpoint) -> Change:
     if case.observed.deploys:
         # What cannot be renamed bears its mark for good, and bounds are what starts it.
         marker = None
-        halted = endpoint.phase in (Phase.STOPPING, Phase.STOPPED, Phase.FAILED)
+        halted = endpoint.phase in HALTED
         bounds = case.desired.bounds if halted else bounds
     return case.desired.change(
         marker,
@@ -232,7 +240,7 @@ def _is_drift(case: Case, change: Change) -> bool:
 
 
 def _stop(case: Case, endpoint: Endpoint) -> Stop | None:
-    if case.desired.started or endpoint.phase in (Phase.STOPPING, Phase.STOPPED, Phase.FAILED):
+    if case.desired.started or endpoint.phase in HALTED:
         return None
     asked = case.applied.state == State.STOPPED
     if endpoint.phase is Phase.UNKNOWN and asked:
@@ -241,7 +249,7 @@ def _stop(case: Case, endpoint: Endpoint) -> Stop | None:
 
 
 def _start(case: Case, endpoint: Endpoint) -> Start | None:
-    if not case.desired.started or endpoint.phase not in (Phase.STOPPED, Phase.FAILED):
+    if not case.desired.started or endpoint.phase not in ENDED:
         return None
     turned = case.applied.state == State.STOPPED
     asked = case.restart_asked and (case.memory.restarted_for != case.desired.restart_requested_at)

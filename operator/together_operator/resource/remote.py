@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from together_operator.resource.reasons import Reason
 
@@ -23,6 +24,13 @@ class Phase(StrEnum):
     STOPPED = "Stopped"
     FAILED = "Failed"
     UNKNOWN = "Unknown"
+
+
+ENDED: Final = frozenset({Phase.STOPPED, Phase.FAILED})
+"""What does not run and costs nothing."""
+
+HALTED: Final = ENDED | {Phase.STOPPING}
+"""What does not run, or is about to end."""
 
 
 @dataclass(frozen=True, slots=True)
