@@ -7,6 +7,9 @@ from together_operator.resource.reasons import Reason
 KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
 """Refusals that are about the key: another key is reason enough to try again."""
 
+PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
+"""Refusals that may pass without a change of the resource."""
+
 _ABOUT_THE_CONNECTION = KEY_REFUSALS | {Reason.SECRET_MISSING, Reason.UNREACHABLE}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.adopting import adopt, recognise, wanted
 from together_operator.core.case import Case
-from together_operator.core.causes import KEY_REFUSALS, cause
+from together_operator.core.causes import KEY_REFUSALS, PASSING, cause
 from together_operator.core.claiming import claim, new_operation, nothing_made
 from together_operator.core.marker import Marker
 from together_operator.core.naming import deployment_name, named
@@ -18,6 +18,7 @@ from together_operator.core.replacing import not_replaced, returned, still_gone
 from together_operator.core.scan import Found
 from together_operator.core.settling import Settled, look, other_key, said_none, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
+from together_operator.core.waiting import still_refused
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Done, Endpoint, Order, Refused
@@ -33,9 +34,6 @@ from together_operator.resource.status import (
 
 MAX_AMBIGUOUS = 3
 """Attempts without a clear answer, after which a person is asked."""
-
-PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
-"""Refusals that may pass without a change of the resource."""
 
 
 def write_down(case: Case) -> Decision | None:
@@ -296,19 +294,9 @@ def _after_refusal(case: Case, operation: Operation) -> Decision:
         return attempt(case, *again) if case.observed.deploys else _move(case, operation)
     if reason is Reason.NAME_TAKEN:
         return _name_taken(case, operation, refusal)
-    if reason not in PASSING:
-        return case.wait(reason, refusal.message)
     if reason in KEY_REFUSALS and case.observed.keys.user not in (None, operation.credential):
         return attempt(case, *again)
-    rejection = case.memory.rejection("create")
-    at, count, asked = case.memory.born, 1, None
-    if rejection is not None:
-        at, count = rejection.at, rejection.count
-        asked = rejection.what.retry_after if isinstance(rejection.what, Refused) else None
-    due = at + case.backoff(count, asked)
-    if case.now >= due:
-        return attempt(case, *again)
-    return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))
+    return still_refused(case, "create", refusal) or attempt(case, *again)
 
 
 def _may_move(case: Case) -> bool:

@@ -10,20 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from together_operator.core.case import Case
-from together_operator.core.causes import KEY_REFUSALS, cause
+from together_operator.core.causes import cause
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
 from together_operator.core.naming import deployment_name, mark_of, ours
 from together_operator.core.objecting import objection
 from together_operator.core.steps import Decision, Deploy, Record
+from together_operator.core.waiting import still_refused
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import HALTED, Absent, Deployment, Endpoint, Refused
+from together_operator.resource.remote import HALTED, Absent, Deployment, Endpoint
 from together_operator.resource.spec import OnMissing, State
 from together_operator.resource.status import DeploymentStatus, Operation, Refusal, Role
-
-PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
-"""Refusals that may pass without a change of the resource."""
 
 
 def deploy(case: Case, endpoint: Endpoint) -> Decision | None:
@@ -181,18 +179,7 @@ def _standing(case: Case) -> Decision | None:
         return None
     if refusal.reason not in set(Reason):
         return None
-    reason = Reason(refusal.reason)
-    if reason not in PASSING:
-        return case.wait(reason, refusal.message)
-    rejection = case.memory.rejection("deploy")
-    at, count, asked = case.memory.born, 1, None
-    if rejection is not None:
-        at, count = rejection.at, rejection.count
-        asked = rejection.what.retry_after if isinstance(rejection.what, Refused) else None
-    due = at + case.backoff(count, asked)
-    if case.now >= due:
-        return None
-    return case.wait(reason, refusal.message, due - case.now, cause=cause(reason))
+    return still_refused(case, "deploy", refusal)
 
 
 def refused_deployment(case: Case) -> Decision | None:
