@@ -15,6 +15,7 @@ from together_operator.core.marker import Marker
 from together_operator.core.objecting import unsupported
 from together_operator.core.settling import other_key
 from together_operator.core.steps import Decision, KeepKey, List, Prepare, Record, Reserve, Wait
+from together_operator.core.waiting import keyless
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Endpoint
 from together_operator.resource.status import Operation, OperationPhase
@@ -81,10 +82,7 @@ def _key(case: Case) -> Decision | None:
             " spec.apiKeySecretRef.name to a Secret of this namespace",
         )
     if keys.user is None:
-        trouble = case.key_trouble
-        reason = trouble.reason if trouble else Reason.SECRET_MISSING
-        message = trouble.message if trouble else "There is no key to look at the endpoint with"
-        return case.wait(reason, message, cause=reason)
+        return keyless(case, "There is no key to look at the endpoint with")
     if keys.held in (None, keys.user):
         return None
     if case.open:

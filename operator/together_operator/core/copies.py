@@ -13,6 +13,7 @@ from together_operator.core.marker import Marker
 from together_operator.core.naming import mark_of
 from together_operator.core.settling import look
 from together_operator.core.steps import Decision, FindOwner, KeepKey, List, Prepare, Record
+from together_operator.core.waiting import keyless
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Deployment
@@ -77,10 +78,7 @@ def _adopt(case: Case, former: str) -> Decision:
     """Bind the former resource's endpoint to this one: key copy, finalizer, then the record."""
     user = case.observed.keys.user
     if user is None:
-        trouble = case.key_trouble
-        reason = trouble.reason if trouble else Reason.SECRET_MISSING
-        message = trouble.message if trouble else "There is no key to look at the endpoint with"
-        return case.wait(reason, message, cause=reason)
+        return keyless(case, "There is no key to look at the endpoint with")
     if case.observed.keys.held != user:
         return case.step(KeepKey(user), Reason.RESTORED_COPY, "Keeping a copy of the key")
     carried = case.status.operation

@@ -18,7 +18,7 @@ from together_operator.core.replacing import not_replaced, returned, still_gone
 from together_operator.core.scan import Found
 from together_operator.core.settling import Settled, look, other_key, said_none, settle
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
-from together_operator.core.waiting import still_refused
+from together_operator.core.waiting import keyless, still_refused
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Done, Endpoint, Order, Refused
@@ -163,10 +163,7 @@ def attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decisi
     if refused is not None:
         return refused
     if user is None:
-        trouble = case.key_trouble
-        reason = trouble.reason if trouble else Reason.SECRET_MISSING
-        message = trouble.message if trouble else "There is no key to create it with"
-        return case.wait(reason, message, cause=reason)
+        return keyless(case, "There is no key to create it with")
     if open_ and case.operation is not None and case.operation.credential != user:
         return other_key(case)
     objected = objection(case)

@@ -16,7 +16,7 @@ from together_operator.core.marker import Marker
 from together_operator.core.naming import deployment_name, mark_of, ours
 from together_operator.core.objecting import objection
 from together_operator.core.steps import Decision, Deploy, Record
-from together_operator.core.waiting import still_refused
+from together_operator.core.waiting import between_keys, keyless, still_refused, suspended
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import HALTED, Absent, Deployment, Endpoint
@@ -150,14 +150,9 @@ def draft(
     keys = case.observed.keys
     told = f"{why}; making another one" if why else "Making the deployment, which does not run yet"
     if case.desired.spec.suspend:
-        return case.wait(
-            Reason.SUSPENDED, f"Suspended; waiting with: {told}. Set spec.suspend to false to go on"
-        )
+        return suspended(case, told)
     if keys.user is None:
-        trouble = case.key_trouble
-        reason = trouble.reason if trouble else Reason.SECRET_MISSING
-        message = trouble.message if trouble else "There is no key to make a deployment with"
-        return case.wait(reason, message, cause=reason)
+        return keyless(case, "There is no key to make a deployment with")
     if keys.user != keys.held:
         return case.as_before()
     stands = objection(case) or _standing(case) or case.paused(keys.user)
@@ -223,14 +218,9 @@ def _post(case: Case, endpoint: Endpoint) -> Decision:
             return details(case, endpoint.id, Reason.CLAIMING, message)
     told = "Making the deployment, which does not run yet"
     if case.desired.spec.suspend:
-        return case.wait(
-            Reason.SUSPENDED, f"Suspended; waiting with: {told}. Set spec.suspend to false to go on"
-        )
+        return suspended(case, told)
     if keys.user is None or keys.user != keys.held:
-        trouble = case.key_trouble
-        if trouble is None:
-            return case.as_before(case.timing.lag)
-        return case.wait(trouble.reason, trouble.message, cause=trouble.reason)
+        return between_keys(case)
     paused = case.paused(keys.user)
     if paused is not None:
         return paused

@@ -11,6 +11,7 @@ from together_operator.core.claiming import nothing_made
 from together_operator.core.removing import newly_proven
 from together_operator.core.settling import Settled, said_none, settle
 from together_operator.core.steps import Decision, KeepKey, Vet, Wait
+from together_operator.core.waiting import keyless
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Endpoint
@@ -30,13 +31,7 @@ def keep_key(case: Case, endpoint_id: str) -> Decision | None:
     if keys.user is None:
         if keys.held is not None:
             return None
-        trouble = case.key_trouble
-        message = trouble.message if trouble else "There is no key to look at the endpoint with"
-        return case.wait(
-            trouble.reason if trouble else Reason.SECRET_MISSING,
-            message,
-            cause=trouble.reason if trouble else Reason.SECRET_MISSING,
-        )
+        return keyless(case, "There is no key to look at the endpoint with")
     if keys.user == keys.held:
         return None
     operation = case.operation

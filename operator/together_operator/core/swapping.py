@@ -14,6 +14,7 @@ from together_operator.core.objecting import objection
 from together_operator.core.routing import towards
 from together_operator.core.sending import send
 from together_operator.core.steps import Decision, Probe, Record, Start, Update
+from together_operator.core.waiting import between_keys, suspended
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Change, Deployment, Endpoint, Phase
 from together_operator.resource.spec import Replacement
@@ -87,11 +88,7 @@ def _go_on(
         why = seen.message.strip().rstrip(".") if seen is not None else "it is not there any more"
         return _give_up(case, following, f"{following.id} has failed: {why or 'no cause is given'}")
     if case.desired.spec.suspend:
-        return case.wait(
-            Reason.SUSPENDED,
-            f"Suspended; waiting with: replacing {current.id} by {following.id}. Set spec.suspend"
-            " to false to go on",
-        )
+        return suspended(case, f"replacing {current.id} by {following.id}")
     since = case.memory.since(role_subject(following))
     due = (case.now if since is None else since) + case.timing.replacement
     if case.now >= due and case.memory.tried != following.id:
@@ -143,10 +140,7 @@ def _run(
         return None
     keys = case.observed.keys
     if keys.user is None or keys.user != keys.held:
-        trouble = case.key_trouble
-        if trouble is None:
-            return case.as_before(case.timing.lag)
-        return case.wait(trouble.reason, trouble.message, cause=trouble.reason)
+        return between_keys(case)
     objected = objection(case)
     if objected is not None:
         return objected

@@ -35,6 +35,7 @@ from together_operator.core.steps import (
     waits,
 )
 from together_operator.core.swapping import swap
+from together_operator.core.waiting import keyless, suspended
 from together_operator.core.writes import subject_of
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
@@ -281,10 +282,7 @@ def _write(case: Case, step: Step) -> Decision:
         if keys.user is not None and keys.user != keys.held:
             return case.as_before()
         if keys.user is None:
-            trouble = case.key_trouble
-            missing = trouble.reason if trouble else Reason.SECRET_MISSING
-            words = trouble.message if trouble else "The key is missing"
-            return case.wait(missing, words, cause=missing)
+            return keyless(case, "The key is missing")
         objected = objection(case)
         if objected is not None:
             return objected
@@ -367,7 +365,4 @@ def _suspended(case: Case, endpoint: Endpoint, step: Step | None) -> Decision:
         )
         return replace(told, situation=replace(told.situation, beneath=still.situation))
     _, message = _telling(case, step, endpoint)
-    return case.wait(
-        Reason.SUSPENDED,
-        f"Suspended; waiting with: {message}. Set spec.suspend to false to go on",
-    )
+    return suspended(case, message)

@@ -10,6 +10,42 @@ from together_operator.resource.remote import Refused
 from together_operator.resource.status import Refusal
 
 
+def suspended(case: Case, told: str) -> Decision:
+    """The wait for a person to take the suspension back.
+
+    Args:
+        case: The resource.
+        told: What would be done otherwise.
+    """
+    return case.wait(
+        Reason.SUSPENDED, f"Suspended; waiting with: {told}. Set spec.suspend to false to go on"
+    )
+
+
+def keyless(case: Case, message: str) -> Decision:
+    """The wait for the person's own key, which is not there.
+
+    Args:
+        case: The resource.
+        message: What is so where nothing is known of why.
+    """
+    trouble = case.key_trouble
+    reason = trouble.reason if trouble else Reason.SECRET_MISSING
+    return case.wait(reason, trouble.message if trouble else message, cause=reason)
+
+
+def between_keys(case: Case) -> Decision:
+    """The wait for the person's own key to be there and to be the one that is held.
+
+    Args:
+        case: The resource.
+    """
+    trouble = case.key_trouble
+    if trouble is None:
+        return case.as_before(case.timing.lag)
+    return case.wait(trouble.reason, trouble.message, cause=trouble.reason)
+
+
 def still_refused(case: Case, verb: str, refusal: Refusal) -> Decision | None:
     """What a refusal on record means as long as nothing has changed since.
 
