@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from together_operator.core.causes import KEY_REFUSALS, cause
-from together_operator.resource.reasons import Reason
+from together_operator.core.causes import cause
+from together_operator.resource.reasons import KEY_REFUSALS, Reason
 
 BROKEN = {
     Reason.UNAUTHORIZED,

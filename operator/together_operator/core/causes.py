@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from together_operator.resource.reasons import Reason
-
-KEY_REFUSALS = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
-"""Refusals that are about the key: another key is reason enough to try again."""
+from together_operator.resource.reasons import KEY_REFUSALS, Reason
 
 PASSING = KEY_REFUSALS | {Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE}
 """Refusals that may pass without a change of the resource."""

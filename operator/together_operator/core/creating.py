@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.adopting import adopt, recognise, wanted
 from together_operator.core.case import Case
-from together_operator.core.causes import KEY_REFUSALS, PASSING, cause
+from together_operator.core.causes import PASSING, cause
 from together_operator.core.claiming import claim, new_operation, nothing_made
 from together_operator.core.marker import Marker
 from together_operator.core.naming import deployment_name, named
@@ -20,7 +20,7 @@ from together_operator.core.settling import Settled, look, other_key, said_none,
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
 from together_operator.core.waiting import keyless, still_refused
 from together_operator.resource import names
-from together_operator.resource.reasons import Reason
+from together_operator.resource.reasons import KEY_REFUSALS, Reason
 from together_operator.resource.remote import Done, Endpoint, Order, Refused
 from together_operator.resource.spec import Api, State
 from together_operator.resource.status import (

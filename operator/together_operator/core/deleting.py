@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from together_operator.core.adopting import disowned, recognise
 from together_operator.core.case import Case
-from together_operator.core.causes import KEY_REFUSALS, cause
+from together_operator.core.causes import cause
 from together_operator.core.claiming import claim
 from together_operator.core.deploying import own_ids, recognise_deployment
 from together_operator.core.dismantling import dismantle, foreign, halt
@@ -25,7 +25,7 @@ from together_operator.core.steps import Decision, Finish, Get, KeepKey, List, S
 from together_operator.core.uprooting import find_definition, uprooted
 from together_operator.core.writes import about_the_key
 from together_operator.resource import names
-from together_operator.resource.reasons import Reason
+from together_operator.resource.reasons import KEY_REFUSALS, Reason
 from together_operator.resource.remote import ENDED, Absent, Endpoint, Phase, Refused
 from together_operator.resource.spec import DeletionPolicy
 from together_operator.resource.status import OperationPhase

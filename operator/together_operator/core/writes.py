@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from together_operator.core.case import Case
-from together_operator.core.causes import KEY_REFUSALS
 from together_operator.core.memory import Memory, Rejection, Sent
 from together_operator.core.mirror import merge
 from together_operator.core.steps import Delete, Route, Start, Step, Stop, Undeploy, Update
+from together_operator.resource.reasons import KEY_REFUSALS
 from together_operator.resource.remote import Absent, Refused, Unavailable
 from together_operator.resource.spec import State
 from together_operator.resource.status import Applied, StatusAutoscaling

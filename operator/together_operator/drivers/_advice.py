@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from together_operator.resource.reasons import Reason
+from together_operator.resource.reasons import KEY_REFUSALS, Reason
 from together_operator.resource.remote import Offer, Refused, Unavailable
 from together_operator.together import Kind, results
 
@@ -112,7 +112,7 @@ def unavailable(answer: results.Refused | results.Absent | results.Unavailable) 
     match answer:
         case results.Refused():
             advice = _ADVICE.get(answer.kind)
-            if advice is not None and advice.reason in _ABOUT_THE_KEY:
+            if advice is not None and advice.reason in KEY_REFUSALS:
                 return Unavailable(
                     advice.reason, f"{words(answer)}. {advice.next_step}", answer.retry_after
                 )
@@ -134,9 +134,6 @@ def unavailable(answer: results.Refused | results.Absent | results.Unavailable) 
         " operator's --base-url and its proxy.",
         retry_after,
     )
-
-
-_ABOUT_THE_KEY: Final = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
 
 
 def with_hardware(refused: Refused, model: str, offers: Sequence[Offer]) -> Refused:

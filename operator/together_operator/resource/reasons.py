@@ -7,6 +7,7 @@ reason is never renamed.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class ConditionType(StrEnum):
@@ -67,3 +68,7 @@ class Reason(StrEnum):
     DELETING = "Deleting"
     DELETION_BLOCKED = "DeletionBlocked"
     DELETION_SUSPENDED = "DeletionSuspended"
+
+
+KEY_REFUSALS: Final = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED})
+"""Refusals that are about the key: another key is reason enough to try again."""
