@@ -167,9 +167,14 @@ def version(machine: Machine) -> str:
     return ",".join(f"{w.deployment_id}={w.weight:g}" for w in machine.traffic)
 
 
-def route(machine: Machine, traffic: tuple[Weight, ...], named: str | None) -> bool:
-    """An endpoint's traffic is written, unless it has changed since it was read."""
+def route(
+    together: Together, machine: Machine, traffic: tuple[Weight, ...], named: str | None
+) -> bool:
+    """Traffic is written, unless it has changed since it was read, or goes to what is not there."""
     if named is not None and named != version(machine):
+        return False
+    there = {unit.id for unit in within(together, machine.id)}
+    if any(weight.deployment_id not in there for weight in traffic):
         return False
     machine.traffic = traffic
     return True
@@ -187,7 +192,7 @@ def land(together: Together, flight: Flight) -> None:
                 at = flight.at
                 make_unit(together, machine, flight.deployment, flight.what, at, lag=flight.lag)
         case "route" if isinstance(flight.what, tuple):
-            route(machine, flight.what, flight.version)
+            route(together, machine, flight.what, flight.version)
         case "delete":
             if not within(together, machine.id):
                 together.remove(machine.id, flight.at)

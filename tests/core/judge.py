@@ -88,7 +88,7 @@ class Judge:
             if owner in self.departed:
                 raise Violation(f"G2: an endpoint of {owner} came to life after it had gone")
         for body in world.cluster.bodies.values():
-            if body.spec.replacement is Replacement.SWAP:
+            if body.spec.replacement is Replacement.SWAP and _changed(world, body):
                 self.replacing.add(owner_tag(body.uid))
         running = [one.owner for one in together.running() if one.owner is not None]
         for owner in running:
@@ -192,6 +192,13 @@ class Judge:
         after = {w for w in step.traffic if w.deployment_id not in ours}
         if before != after:
             raise Violation(f"I3: {before} of a person's traffic would become {after}")
+        ready = {u.id for u in world.units(body.uid) if u.state == "READY"}
+        served = {w.deployment_id for w in machine.traffic if w.weight > 0} & ready
+        serve = {w.deployment_id for w in step.traffic if w.weight > 0} & ours
+        if served and not serve <= ready:
+            raise Violation(f"The traffic of {served} would go to {serve}, of which not all serve")
+        if served and not serve and _stays(world, body):
+            raise Violation(f"The traffic of {served} would go to nobody")
 
     def _handles(
         self, world: World, body: Body, unit: Unit, step: Update | Start | Stop | Undeploy
@@ -215,8 +222,14 @@ class Judge:
                     return
                 if not going:
                     raise Violation(f"G3: {type(step).__name__} to {unit.id}, which is to serve")
-                if body.deleting and _policy(world, body) is DeletionPolicy.RETAIN:
+                if body.deleting and uprooted(world, body):
+                    raise Violation(f"{type(step).__name__} along with the CRD")
+                if body.deleting and _policy(world, body) is DeletionPolicy.RETAIN and not former:
                     raise Violation(f"{type(step).__name__} under Retain")
+                traffic = world.together.machines[unit.endpoint_id].traffic
+                routed = any(w.deployment_id == unit.id and w.weight > 0 for w in traffic)
+                if routed and _stays(world, body) and unit.state == "READY":
+                    raise Violation(f"{type(step).__name__} to {unit.id}, which has the traffic")
             case Update(change=change):
                 if entries.get(unit.id) not in (Role.CURRENT, Role.NEXT) or body.deleting:
                     raise Violation(f"{unit.id} is changed and is not to serve")
@@ -414,6 +427,9 @@ class Judge:
             left = [m for m in left if world.together.word(m) not in ("STOPPED", "ERROR")]
         if policy is DeletionPolicy.RETAIN:
             left = []
+            run = [unit.id for unit in world.units(body.uid) if unit.runs]
+            if len(run) > 1 and not uprooted(world, body) and not release:
+                raise Violation(f"G2: the resource is gone under Retain, and {run} run")
         if left:
             raise Violation(f"G2: the resource is gone under {policy}, {left[0].id} is left")
 
@@ -443,12 +459,32 @@ def _elsewhere(machine: Machine) -> bool:
     return mark is not None and mark.cluster != cluster_tag(CLUSTER)
 
 
-def _policy(world: World, body: Body) -> DeletionPolicy:
+def _changed(world: World, body: Body) -> bool:
+    """Whether the resource asks for another deployment than there is."""
+    letters = {unit.name.partition("-")[0] for unit in world.units(body.uid)}
+    return bool(letters - {body.desired().immutable})
+
+
+def _stays(world: World, body: Body) -> bool:
+    """Whether what serves is to go on serving."""
+    known = world.cluster.get(body.uid)
+    if known is None or body.spec.state is State.STOPPED or known.spec.state is State.STOPPED:
+        return False
+    return not known.deleting or _policy(world, known) is DeletionPolicy.RETAIN
+
+
+def uprooted(world: World, body: Body) -> bool:
+    """Whether a resource is deleted along with the CRD."""
     cluster, deleted = world.cluster, body.deleted
-    if deleted is not None:
-        going = cluster.undefined is not None and cluster.undefined <= deleted
-        if going or body.created < cluster.defined >= deleted:
-            return DeletionPolicy.RETAIN
+    if deleted is None:
+        return False
+    going = cluster.undefined is not None and cluster.undefined <= deleted
+    return going or body.created < cluster.defined >= deleted
+
+
+def _policy(world: World, body: Body) -> DeletionPolicy:
+    if uprooted(world, body):
+        return DeletionPolicy.RETAIN
     operation = body.status.operation
     ours = operation is not None and operation.uid == body.uid
     return body.desired().policy(adopted=bool(ours and body.status.adopted))

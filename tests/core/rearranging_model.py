@@ -103,7 +103,7 @@ def _carry_out(world: World, step: Write, machine: Machine) -> Done | Refused:
             together.remove(machine.id, now)
             return Done()
         case Route(traffic=traffic, version=version):
-            if not second.route(machine, traffic, version):
+            if not second.route(together, machine, traffic, version):
                 return Refused(Reason.UPDATING, "It has changed since", retryable=True)
             return Done(together.show(machine))
     assert not isinstance(step, Deploy)

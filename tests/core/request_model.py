@@ -44,7 +44,11 @@ def probe(world: World, key: str, name: str) -> Done | Refused | Unavailable:
         return trouble
     together = world.together
     for machine in together.living():
-        if together.show(machine).name != name:
+        shown = together.show(machine).name
+        units = second.within(together, machine.id)
+        if any(f"{shown}/{u.name}" == name and u.state == "READY" for u in units):
+            return Done()
+        if shown != name:
             continue
         routed = [together.deployments[w.deployment_id] for w in machine.traffic if w.weight > 0]
         if machine.state == "STARTED" or any(u.state == "READY" and u.alive for u in routed):

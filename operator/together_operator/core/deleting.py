@@ -11,22 +11,21 @@ from dataclasses import replace
 
 from together_operator.core.adopting import disowned, recognise
 from together_operator.core.case import Case
-from together_operator.core.causes import cause
 from together_operator.core.claiming import claim
 from together_operator.core.deploying import own_ids, recognise_deployment
-from together_operator.core.dismantling import dismantle, foreign, halt
+from together_operator.core.dismantling import dismantle, foreign
+from together_operator.core.leaving import ordered, owed, stop, trim
 from together_operator.core.looking import details
 from together_operator.core.naming import ours
-from together_operator.core.parting import farewell, left_behind, released
+from together_operator.core.parting import blocked, farewell, left_behind, regardless, released
 from together_operator.core.removing import newly_proven, remove
 from together_operator.core.scan import Found
 from together_operator.core.settling import began, look, settle
-from together_operator.core.steps import Decision, Finish, Get, KeepKey, List, Stop, Vet, Wait
+from together_operator.core.steps import Decision, Finish, KeepKey, Vet, Wait
 from together_operator.core.uprooting import find_definition, uprooted
 from together_operator.core.writes import about_the_key
-from together_operator.resource import names
 from together_operator.resource.reasons import KEY_REFUSALS, Reason
-from together_operator.resource.remote import ENDED, Absent, Endpoint, Phase, Refused
+from together_operator.resource.remote import Endpoint
 from together_operator.resource.spec import DeletionPolicy
 from together_operator.resource.status import OperationPhase
 
@@ -43,6 +42,12 @@ def delete(case: Case) -> Decision:
     policy = _fate(case)
     if isinstance(policy, Decision):
         return policy
+    if case.desired.spec.suspend and policy is DeletionPolicy.RETAIN and owed(case):
+        return case.wait(
+            Reason.DELETION_SUSPENDED,
+            f"Deleted while suspended: {', '.join(owed(case))}, which a replacement has left beside"
+            " what serves, is still to be removed. Set spec.suspend to false to go on",
+        )
     if case.desired.spec.suspend and policy is not DeletionPolicy.RETAIN:
         return case.wait(
             Reason.DELETION_SUSPENDED,
@@ -67,7 +72,8 @@ def delete(case: Case) -> Decision:
 def _fate(case: Case) -> DeletionPolicy | Decision:
     """What becomes of the endpoint: what the person says, unless nobody says anything of it."""
     policy = case.desired.policy(adopted=bool(case.record.adopted))
-    if policy is DeletionPolicy.RETAIN or _untouched(case):
+    nothing = policy is DeletionPolicy.RETAIN and not owed(case) and not ordered(case)
+    if nothing or _untouched(case):
         return policy
     return find_definition(case) or (DeletionPolicy.RETAIN if uprooted(case) else policy)
 
@@ -88,6 +94,7 @@ def _retained(case: Case, policy: DeletionPolicy) -> bool:
     operation = case.operation
     known = operation is not None and case.record.endpoint_id is not None
     clean = operation is not None and not operation.open and not operation.removing
+    clean = clean and not owed(case)
     return policy is DeletionPolicy.RETAIN and known and clean
 
 
@@ -109,18 +116,6 @@ def _released(case: Case, what: str) -> bool:
     return what in case.desired.release
 
 
-def _blocked(case: Case, why: str, release: str, after: float | None = None) -> Decision:
-    return case.wait(Reason.DELETION_BLOCKED, _regardless(why, release), after)
-
-
-def _regardless(why: str, release: str) -> str:
-    """What is in the way, and how a person gets past it."""
-    return (
-        f"{why.rstrip('. ')}. To let the resource go regardless, and look after the endpoint"
-        f" yourself, set the annotation {names.RELEASE} to '{release}'"
-    )
-
-
 def _responsibility(case: Case) -> str:
     return case.record.endpoint_id or UNRESOLVED
 
@@ -134,7 +129,9 @@ def _without_key(case: Case, policy: DeletionPolicy) -> Decision | None:
     trouble = case.observed.keys.trouble
     why = trouble.message if trouble else "There is no key"
     what = case.record.endpoint_id or "an endpoint that an attempt may have made"
-    return _blocked(case, f"{why}, so {what} cannot be removed", _responsibility(case))
+    if policy is DeletionPolicy.RETAIN and owed(case):
+        what = f"{', '.join(owed(case))}, which a replacement has left beside what serves,"
+    return blocked(case, f"{why}, so {what} cannot be removed", _responsibility(case))
 
 
 def _other_key(case: Case) -> Decision | None:
@@ -170,12 +167,12 @@ def _telling(case: Case, decision: Decision) -> Decision:
         return decision
     passing = situation.keep or situation.reason in _PASSING or _is_busy(situation.reason)
     if not passing or case.observed.unsynced >= case.timing.grace:
-        blocked = _blocked(case, situation.message, _responsibility(case), step.after)
-        return replace(blocked, situation=replace(blocked.situation, cause=situation.cause))
+        told = blocked(case, situation.message, _responsibility(case), step.after)
+        return replace(told, situation=replace(told.situation, cause=situation.cause))
     message = f"Deleting; {'looking at Together' if situation.keep else situation.message}"
     if situation.cause is not None:
         # Nobody has to wait until it counts as blocked to learn how to get past it.
-        message = _regardless(message, _responsibility(case))
+        message = regardless(message, _responsibility(case))
     return case.wait(Reason.DELETING, message, step.after, cause=situation.cause)
 
 
@@ -220,10 +217,11 @@ def _settle_open(case: Case, subjects: tuple[str, ...]) -> Decision | None:
 def _carry_out(case: Case, policy: DeletionPolicy) -> Decision | None:
     """Do to the recorded endpoint what the policy says."""
     endpoint_id = case.record.endpoint_id
-    if endpoint_id is None or policy is DeletionPolicy.RETAIN:
+    if endpoint_id is None or _released(case, endpoint_id) or case.observed.rival is not None:
         return None
-    if _released(case, endpoint_id) or case.observed.rival is not None:
-        return None
+    if policy is DeletionPolicy.RETAIN:
+        trimming = trim(case, endpoint_id)
+        return None if trimming is None else _telling(case, trimming)
     if case.record.adopted and not case.missing(endpoint_id):
         # Another cluster may have taken it over since: its mark is looked for before all else.
         endpoint, began_at = case.endpoint, case.memory.ending or case.now
@@ -235,7 +233,7 @@ def _carry_out(case: Case, policy: DeletionPolicy) -> Decision | None:
     if policy is DeletionPolicy.DELETE:
         decision = _taken_apart(case, endpoint_id) or remove(case, endpoint_id, Reason.DELETING)
     else:
-        decision = _stopped(case, endpoint_id)
+        decision = stop(case, endpoint_id)
     return None if decision is None else _telling(case, decision)
 
 
@@ -254,7 +252,7 @@ def _taken_apart(case: Case, endpoint_id: str) -> Decision | None:
     if left is not None or not strangers:
         return left
     first, whose = strangers[0], "bears this resource's mark, but no request on record made it"
-    return _blocked(
+    return blocked(
         case,
         f"{endpoint_id} holds {first.id} ('{first.name}'), which"
         f" {whose if ours(case, first) else 'this operator did not make'}, so it is not deleted."
@@ -262,63 +260,6 @@ def _taken_apart(case: Case, endpoint_id: str) -> Decision | None:
         endpoint_id,
         case.timing.lag,
     )
-
-
-def _stopped(case: Case, endpoint_id: str) -> Decision | None:
-    """Stop is finished at STOPPED, ERROR or gone."""
-    credential = case.credential or ""
-    poll = case.observed.poll
-    message = f"Stopping {endpoint_id} at Together, as spec.deletionPolicy says"
-    if poll is None or poll.credential != credential:
-        return case.read(List(credential, float("-inf")), Reason.DELETING, message)
-    if case.missing(endpoint_id):
-        if case.gone(endpoint_id):
-            return None
-        return remove_confirmation(case, endpoint_id)
-    endpoint = case.endpoint
-    if endpoint is None:
-        return details(case, endpoint_id, Reason.DELETING, message)
-    if case.observed.deploys:
-        return halt(case, endpoint, Reason.DELETING, "as spec.deletionPolicy says")
-    if endpoint.phase in ENDED:
-        return None
-    rejection = case.memory.rejection("stop")
-    if rejection is not None:
-        what = rejection.what
-        asked = None if isinstance(what, Absent) else what.retry_after
-        due = rejection.at + case.backoff(rejection.count, asked)
-        if case.now < due:
-            if isinstance(what, Absent):
-                return case.wait(Reason.DELETING, message, due - case.now)
-            if isinstance(what, Refused) and not what.retryable:
-                return _blocked(
-                    case,
-                    f"Together refuses to stop {endpoint_id}: {what.message}",
-                    endpoint_id,
-                    due - case.now,
-                )
-            return case.wait(what.reason, what.message, due - case.now, cause=cause(what.reason))
-    sent = case.memory.sent("stop")
-    if endpoint.phase is Phase.STOPPING or (
-        sent is not None and case.now < sent.at + case.timing.repeat
-    ):
-        return case.wait(Reason.DELETING, message, case.timing.repeat)
-    step = Stop(credential, endpoint_id, drift=False)
-    return case.step(step, Reason.DELETING, message)
-
-
-def remove_confirmation(case: Case, endpoint_id: str) -> Decision | None:
-    """Confirm an absence without sending a DELETE."""
-    absence = case.memory.absence(endpoint_id)
-    assert absence is not None  # noqa: S101
-    message = f"{endpoint_id} is not listed; making sure that it is gone"
-    credential = case.credential or ""
-    if absence.not_found is None:
-        return case.read(Get(credential, endpoint_id), Reason.DELETING, message)
-    due = absence.first + case.timing.lag
-    if case.now >= due:
-        return case.read(List(credential, due), Reason.DELETING, message)
-    return case.wait(Reason.DELETING, message, due - case.now)
 
 
 def _extras(case: Case) -> Decision | None:
@@ -373,7 +314,7 @@ def _last_look(case: Case, policy: DeletionPolicy) -> Decision | None:
     removing = operation is not None and found.id in operation.removing
     if removing or case.now >= scan.sent_at + case.timing.lag:
         return _telling(case, case.read(look(case, credential, case.now), Reason.DELETING, message))
-    return _blocked(
+    return blocked(
         case,
         f"{found.id} carries this resource's mark, but no request on record made it, so it is not"
         " deleted. Delete it at Together if it is not needed",

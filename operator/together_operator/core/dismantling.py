@@ -120,8 +120,8 @@ def discard(case: Case, endpoint: Endpoint) -> Decision | None:
         status = case.record.model_copy(update={"deployments": left})
         reason, message = _meanwhile(case)
         return case.step(Record(status), reason, message or f"{', '.join(sorted(gone))} is gone")
-    drained = (d for d in former if case.now >= _drained(case, d))
-    stale = frozenset(d.id for d in drained) | _doubles(case, endpoint)
+    unused = (d.id for d in former if case.now >= drained(case, d))
+    stale = frozenset(unused) | _doubles(case, endpoint)
     if not stale or case.desired.spec.suspend:
         return None
     decision = dismantle(case, endpoint, stale, Reason.UPDATING)
@@ -144,12 +144,20 @@ def drain(case: Case) -> float | None:
         case: The resource.
     """
     former = (d for d in case.record.deployments if d.role == Role.FORMER)
-    left = [_drained(case, d) - case.now for d in former]
+    left = [drained(case, d) - case.now for d in former]
     return max(min(left), case.timing.scan_gap) if left else None
 
 
-def _drained(case: Case, former: DeploymentStatus) -> float:
-    """When no router sends anything to it any more, and what it was sent has been answered."""
+def drained(case: Case, former: DeploymentStatus) -> float:
+    """When no router sends anything to it any more, and what it was sent has been answered.
+
+    Args:
+        case: The resource.
+        former: The deployment on record whose place another one has taken.
+
+    Returns:
+        Monotonic seconds.
+    """
     since = case.memory.since(role_subject(former))
     return (case.now if since is None else since) + case.timing.lag
 

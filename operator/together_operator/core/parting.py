@@ -1,4 +1,4 @@
-"""What is said of an endpoint that outlives its resource, for whoever pays for it from then on."""
+"""What is said when a resource goes, or cannot go: to whoever pays for what is left at Together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import contextlib
 from decimal import Decimal, InvalidOperation
 
 from together_operator.core.case import Case
+from together_operator.core.steps import Decision
 from together_operator.core.uprooting import uprooted
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import ENDED
 from together_operator.resource.spec import DeletionPolicy
 
@@ -67,3 +70,28 @@ def released(case: Case, nonces: tuple[str, ...]) -> tuple[str, ...]:
         known.discard(case.record.endpoint_id or "")
     known.update(found.id for found in case.observed.marked if found.nonce not in nonces)
     return tuple(sorted(i for i in known if not case.gone(i)))
+
+
+def blocked(case: Case, why: str, release: str, after: float | None = None) -> Decision:
+    """Say that a deletion cannot go on by itself.
+
+    Args:
+        case: The resource, being deleted.
+        why: What is in the way.
+        release: What the annotation has to say to get past it.
+        after: Seconds until another look is worth it.
+    """
+    return case.wait(Reason.DELETION_BLOCKED, regardless(why, release), after)
+
+
+def regardless(why: str, release: str) -> str:
+    """What is in the way, and how a person gets past it.
+
+    Args:
+        why: What is in the way.
+        release: What the annotation has to say.
+    """
+    return (
+        f"{why.rstrip('. ')}. To let the resource go regardless, and look after the endpoint"
+        f" yourself, set the annotation {names.RELEASE} to '{release}'"
+    )

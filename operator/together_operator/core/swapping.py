@@ -80,8 +80,9 @@ def _go_on(
     wanted: str,
 ) -> Decision | None:
     seen = endpoint.deployment(following.id)
-    if endpoint.weight(following.id) > 0 and endpoint.weight(current.id) <= 0:
-        return _turn(case, current, following)
+    turn = turned(case, endpoint, Reason.REPLACING)
+    if turn is not None:
+        return turn
     if _made_of(following) != wanted or not case.desired.started:
         return _give_up(case, following, "The resource does not ask for it any more")
     if seen is None or seen.phase is Phase.FAILED:
@@ -102,15 +103,28 @@ def _go_on(
     )
 
 
-def _turn(case: Case, current: DeploymentStatus, following: DeploymentStatus) -> Decision:
-    """The traffic has moved: the roles follow."""
+def turned(case: Case, endpoint: Endpoint, reason: Reason) -> Decision | None:
+    """Have the roles follow where the traffic has moved.
+
+    Args:
+        case: The resource.
+        endpoint: Its endpoint, as last seen.
+        reason: The one word meanwhile.
+
+    Returns:
+        The step, or `None` if the traffic has not moved, or the roles have followed it.
+    """
+    current, following = case.current, _following(case)
+    if current is None or following is None:
+        return None
+    if endpoint.weight(following.id) <= 0 or endpoint.weight(current.id) > 0:
+        return None
     now = following.model_copy(update={"role": Role.CURRENT.value})
     former = current.model_copy(update={"role": Role.FORMER.value})
     others = tuple(d for d in case.record.deployments if d.id not in (current.id, following.id))
     status = case.record.model_copy(update={"deployments": (now, former, *others)})
-    return case.step(
-        Record(status), Reason.REPLACING, f"{following.id} has taken the place of {current.id}"
-    )
+    told = f"{following.id} has taken the place of {current.id}"
+    return case.step(Record(status), reason, told)
 
 
 def _give_up(case: Case, following: DeploymentStatus, why: str) -> Decision:

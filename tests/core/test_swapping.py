@@ -1,0 +1,157 @@
+"""Swap: a change of what cannot be changed in place, without a request that fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from together_operator.core.steps import Deploy, Probe, Route, Start, Stop, Undeploy
+from together_operator.resource import names
+from together_operator.resource.reasons import Reason
+from together_operator.resource.spec import DeletionPolicy, Replacement
+
+from .deployments_model import Unit
+from .test_deploying import serving
+from .world import World
+
+ANOTHER = "2x_gpu"
+
+
+def swapping(**wishes: object) -> tuple[World, Unit]:
+    """A world in which somebody has just changed the hardware of what serves; what serves."""
+    world = serving(replacement=Replacement.SWAP, **wishes)
+    (current,) = world.units()
+    world.edit(hardware=ANOTHER)
+    return world, current
+
+
+def roles(world: World) -> dict[str, str]:
+    """The deployments on record, and what they are."""
+    return {entry.id: entry.role for entry in world.status.deployments}
+
+
+def routed(world: World) -> set[str]:
+    """Who has the traffic."""
+    return {w.deployment_id for w in world.mine()[0].traffic if w.weight > 0}
+
+
+def replaced(world: World, current: Unit, within: float = 900.0) -> Unit:
+    """Another one serves in the place of the current one, which is gone."""
+    world.run(within)
+    assert world.reason() == Reason.SERVING, world.condition().message
+    (unit,) = world.units()
+    assert unit.id != current.id
+    assert unit.hardware == world.cluster.bodies["uid-1"].spec.hardware
+    assert roles(world) == {unit.id: "Current"}
+    assert routed(world) == {unit.id}
+    return unit
+
+
+def test_one_takes_the_place_of_the_other() -> None:
+    world, current = swapping()
+    replaced(world, current)
+
+
+@pytest.mark.parametrize("kind", [Deploy, Start, Route, Stop, Undeploy])
+@pytest.mark.parametrize("label", ["lost", "nothing", "late", "refused", "kill", "kill-after"])
+def test_whatever_becomes_of_a_step_one_takes_the_place_of_the_other(
+    kind: type, label: str
+) -> None:
+    world, current = swapping()
+    world.meet(kind, label)
+    replaced(world, current, 2400)
+
+
+# -- deleted in the midst --------------------------------------------------------------------------
+
+MOMENTS = (Deploy, Start, Probe, Route, Stop, Undeploy)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("label", ["ok", "kill", "kill-after"])
+def test_retain_keeps_what_serves_and_nothing_beside_it(moment: type, label: str) -> None:
+    world, _ = swapping(deletion_policy=DeletionPolicy.RETAIN)
+    label = "ok" if label == "kill-after" and moment is Probe else label
+    world.meet(moment, label)
+    world.delete()
+    world.run(900)
+    assert world.gone()
+    (unit,) = world.units()
+    assert (unit.state, routed(world)) == ("READY", {unit.id})
+
+
+def test_retain_waits_for_the_routers_before_the_former_one_is_stopped() -> None:
+    world, current = swapping(deletion_policy=DeletionPolicy.RETAIN)
+    world.meet(Route)
+    moved = world.now
+    world.delete()
+    stopped = world.meet(Stop).decision.step
+    assert isinstance(stopped, Stop)
+    assert stopped.deployment_id == current.id
+    assert world.now >= moved + world.timing.lag
+    world.run(900)
+    assert world.gone()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_stop_keeps_one_that_is_stopped(moment: type) -> None:
+    world, _ = swapping(deletion_policy=DeletionPolicy.STOP)
+    world.meet(moment)
+    world.delete()
+    world.run(900)
+    assert world.gone()
+    (unit,) = world.units()
+    assert (unit.state, routed(world)) == ("STOPPED", {unit.id})
+
+
+@pytest.mark.parametrize("policy", [None, *DeletionPolicy])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_crd_goes_and_nothing_is_touched(moment: type, policy: DeletionPolicy | None) -> None:
+    world, _ = swapping(deletion_policy=policy)
+    world.meet(moment)
+    before = [(unit.id, unit.bounds) for unit in world.units()]
+    world.undefine()
+    world.run(900)
+    assert world.gone()
+    assert [(unit.id, unit.bounds) for unit in world.units()] == before
+
+
+def test_what_is_beside_it_blocks_the_deletion_while_there_is_no_key() -> None:
+    world, current = swapping(deletion_policy=DeletionPolicy.RETAIN)
+    world.meet(Start)
+    (beside,) = (unit for unit in world.units() if unit is not current)
+    world.cluster.key = None
+    world.cluster.copies.clear()
+    world.delete()
+    world.run(600)
+    assert world.reason() == Reason.DELETION_BLOCKED
+    message = world.condition().message
+    assert beside.id in message
+    assert f"{names.RELEASE} to '{world.status.endpoint_id}'" in message
+    world.annotate(names.RELEASE, world.status.endpoint_id)
+    world.run(60)
+    assert world.gone()
+    assert {unit.state for unit in world.units()} == {"READY"}
+
+
+def test_without_anything_beside_it_retain_needs_no_key() -> None:
+    world, current = swapping(deletion_policy=DeletionPolicy.RETAIN)
+    replaced(world, current)
+    world.cluster.key = None
+    world.cluster.copies.clear()
+    world.delete()
+    world.run(60)
+    assert world.gone()
+
+
+def test_a_suspended_one_stays_until_what_is_beside_it_may_go() -> None:
+    world, current = swapping(deletion_policy=DeletionPolicy.RETAIN)
+    world.meet(Start)
+    world.edit(suspend=True)
+    world.delete()
+    world.run(600)
+    assert world.reason() == Reason.DELETION_SUSPENDED
+    assert len(world.units()) == 2
+    world.edit(suspend=False)
+    world.run(900)
+    assert world.gone()
+    assert world.units() == [current]
