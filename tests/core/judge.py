@@ -142,6 +142,8 @@ class Judge:
             raise Violation("A deployment is ordered against the operator's guards")
         if step.order.started:
             raise Violation("Rule 16: a deployment is ordered that would run at once")
+        if step.name.partition("-")[0] != thought.case.desired.immutable:
+            raise Violation(f"A deployment is ordered as {step.name}, which is another one's name")
         machine = together.machines.get(step.endpoint_id)
         if machine is not None and machine.owner != owner_tag(body.uid):
             raise Violation(f"I3: a deployment is ordered in {machine.id}, which is not ours")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from together_operator.core.steps import Deploy, Probe, Route, Start, Stop, Undeploy
+from together_operator.core.steps import Deploy, Probe, Record, Route, Start, Stop, Undeploy
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import DeletionPolicy, Replacement
 
 from .deployments_model import Unit
-from .test_deploying import serving
-from .world import World
+from .test_deploying import a_world, serving
+from .world import HARDWARE, World
 
 ANOTHER = "2x_gpu"
 
@@ -59,6 +59,63 @@ def test_whatever_becomes_of_a_step_one_takes_the_place_of_the_other(
     world, current = swapping()
     world.meet(kind, label)
     replaced(world, current, 2400)
+
+
+# -- the wish changes in the midst -----------------------------------------------------------------
+
+FURTHER = "4x_gpu"
+
+
+@pytest.mark.parametrize("label", ["unsent", "kill", "lost", "late", "nothing", "kill-late"])
+def test_what_is_changed_further_before_it_is_made_is_made_as_it_is_asked_for_now(
+    label: str,
+) -> None:
+    world, current = swapping()
+    first = world.meet(Deploy, label).decision.step
+    assert isinstance(first, Deploy)
+    world.edit(hardware=FURTHER)
+    unit = replaced(world, current, 2400)
+    assert unit.name != first.name
+
+
+def test_what_was_never_sent_is_renamed_at_once() -> None:
+    world, current = swapping()
+    world.meet(Deploy, "unsent")
+    world.edit(hardware=FURTHER)
+    named = world.meet(Record).decision.step
+    assert isinstance(named, Record)
+    assert named.status.operation is not None
+    again = world.meet(Deploy).decision.step
+    assert isinstance(again, Deploy)
+    assert (again.name, again.order.hardware) == (named.status.operation.deploying, FURTHER)
+    replaced(world, current)
+    assert len(world.together.deployments) == 2
+
+
+@pytest.mark.parametrize("label", ["unsent", "kill", "lost", "late", "nothing", "kill-late"])
+def test_what_is_taken_back_before_it_is_made_leaves_what_serves(label: str) -> None:
+    world, current = swapping()
+    world.meet(Deploy, label)
+    world.edit(hardware=HARDWARE)
+    world.run(2400)
+    assert world.reason() == Reason.SERVING
+    assert world.units() == [current]
+    assert roles(world) == {current.id: "Current"}
+    assert world.operation.deploying is None
+
+
+@pytest.mark.parametrize("label", ["unsent", "kill", "lost", "late", "nothing", "kill-late"])
+def test_what_is_changed_before_the_first_one_is_made_is_made_as_it_is_asked_for_now(
+    label: str,
+) -> None:
+    world = a_world(replacement=Replacement.SWAP)
+    world.meet(Deploy, label)
+    world.edit(hardware=ANOTHER)
+    world.run(2400)
+    assert world.reason() == Reason.SERVING, world.condition().message
+    (unit,) = world.units()
+    assert (unit.hardware, unit.state) == (ANOTHER, "READY")
+    assert roles(world) == {unit.id: "Current"}
 
 
 # -- deleted in the midst --------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.looking import details
 from together_operator.core.marker import Marker
-from together_operator.core.naming import deployment_name, mark_of, ours
+from together_operator.core.naming import deployment_name, made_of, mark_of, ours
 from together_operator.core.objecting import objection
 from together_operator.core.steps import Decision, Deploy, Record
 from together_operator.core.waiting import between_keys, keyless, still_refused, suspended
@@ -216,6 +216,8 @@ def _post(case: Case, endpoint: Endpoint) -> Decision:
             return case.wait(Reason.CLAIMING, message, pause)
         if memory.details_at < settled_at:
             return details(case, endpoint.id, Reason.CLAIMING, message)
+    if made_of(name) != case.desired.immutable:
+        return _reconsider(case)
     told = "Making the deployment, which does not run yet"
     if case.desired.spec.suspend:
         return suspended(case, told)
@@ -232,6 +234,22 @@ def _post(case: Case, endpoint: Endpoint) -> Decision:
     mark = Marker.of(case.observed.cluster, case.desired.uid, operation.nonce)
     order = case.desired.order(mark, started=False, name=case.endpoint_name)
     return case.step(Deploy(keys.user, endpoint.id, name, order), _word(case), told)
+
+
+def _reconsider(case: Case) -> Decision:
+    """Nothing was made under the name on record, and it is not that of what is asked for now.
+
+    What is made from one spec under the name of another would be taken for what it is not.
+    """
+    current = case.current
+    if current is None or made_of(current.name) != case.desired.immutable:
+        return draft(case)
+    record = _operation(case).model_copy(update={"deploying": None})
+    return case.step(
+        Record(case.record.model_copy(update={"operation": record})),
+        Reason.UPDATING,
+        "The change was taken back before anything was made of it",
+    )
 
 
 # -- one that is not there any more ----------------------------------------------------------------

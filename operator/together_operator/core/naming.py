@@ -37,6 +37,16 @@ def mark_of(deployment: Deployment) -> Marker | None:
     return Marker.parse(f" {mark}") if dash else None
 
 
+def made_of(name: str) -> str | None:
+    """The letters for what is immutable about a deployment, if its name was given by us.
+
+    Args:
+        name: The name of a deployment, there or on order.
+    """
+    letters, dash, mark = name.partition("-")
+    return letters if dash and Marker.parse(f" {mark}") is not None else None
+
+
 def ours(case: Case, deployment: Deployment) -> bool:
     """Whether a deployment bears our mark: made for this very resource, by whichever request.
 

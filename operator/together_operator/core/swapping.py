@@ -10,6 +10,7 @@ from __future__ import annotations
 from together_operator.core.case import Case
 from together_operator.core.deploying import draft, own_ids, renew, role_subject
 from together_operator.core.marker import Marker
+from together_operator.core.naming import made_of
 from together_operator.core.objecting import objection
 from together_operator.core.routing import towards
 from together_operator.core.sending import send
@@ -37,7 +38,7 @@ def swap(case: Case, endpoint: Endpoint) -> Decision | None:
     wanted = case.desired.immutable
     if following is not None:
         return _go_on(case, endpoint, current, following, wanted)
-    if _made_of(current) in (wanted, None):
+    if made_of(current.name) in (wanted, None):
         return None
     if case.desired.spec.replacement is not Replacement.SWAP:
         return None
@@ -54,12 +55,6 @@ def swap(case: Case, endpoint: Endpoint) -> Decision | None:
 
 def _following(case: Case) -> DeploymentStatus | None:
     return next((d for d in case.record.deployments if d.role == Role.NEXT), None)
-
-
-def _made_of(entry: DeploymentStatus) -> str | None:
-    """The letters for what is immutable, in the name of a deployment that was made for us."""
-    letters, dash, mark = entry.name.partition("-")
-    return letters if dash and Marker.parse(f" {mark}") is not None else None
 
 
 def _failed_before(case: Case) -> Decision | None:
@@ -83,7 +78,7 @@ def _go_on(
     turn = turned(case, endpoint, Reason.REPLACING)
     if turn is not None:
         return turn
-    if _made_of(following) != wanted or not case.desired.started:
+    if made_of(following.name) != wanted or not case.desired.started:
         return _give_up(case, following, "The resource does not ask for it any more")
     if seen is None or seen.phase is Phase.FAILED:
         why = seen.message.strip().rstrip(".") if seen is not None else "it is not there any more"
@@ -136,7 +131,7 @@ def _give_up(case: Case, following: DeploymentStatus, why: str) -> Decision:
         f"{why}, so it is removed and the former deployment goes on serving. Correct the spec, or"
         " take the change back"
     )
-    wanted = case.desired.immutable == _made_of(following) and case.desired.started
+    wanted = case.desired.immutable == made_of(following.name) and case.desired.started
     reason = Reason.REPLACEMENT_FAILED if wanted else Reason.REPLACING
     if wanted and case.operation is not None:
         refusal = Refusal(reason=reason.value, message=message, generation=case.desired.generation)
