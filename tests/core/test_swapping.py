@@ -61,6 +61,64 @@ def test_whatever_becomes_of_a_step_one_takes_the_place_of_the_other(
     replaced(world, current, 2400)
 
 
+# -- it does not come up ---------------------------------------------------------------------------
+
+
+def failed(world: World, current: Unit, within: float) -> None:
+    """The second one is given up, and the first one goes on."""
+    world.run(within)
+    assert world.reason() == Reason.REPLACEMENT_FAILED, world.condition().message
+    assert "within an hour" in world.condition().message
+    assert world.units() == [current]
+    assert routed(world) == {current.id}
+
+
+def test_an_hour_is_given_to_it() -> None:
+    world, current = swapping()
+    world.together.full = True
+    world.meet(Start)
+    world.run(3000)
+    assert world.reason() == Reason.REPLACING
+    failed(world, current, 900)
+
+
+@pytest.mark.parametrize("pause", [60.0, 600.0, 1800.0])
+def test_it_is_an_hour_however_often_the_operator_starts_anew(pause: float) -> None:
+    world, current = swapping()
+    world.together.full = True
+    world.meet(Start)
+    began = world.now
+    while world.now < began + 3500:
+        assert world.reason() == Reason.REPLACING
+        world.run(min(pause, began + 3500 - world.now))
+        world.kill(world.processes[0])
+        world.run(1)
+    assert world.reason() == Reason.REPLACING
+    failed(world, current, 400)
+
+
+def test_what_is_ready_in_time_is_not_given_up_for_its_age() -> None:
+    world, current = swapping()
+    world.together.full = True
+    world.meet(Start)
+    world.run(3300)
+    world.kill(world.processes[0])
+    world.together.full = False
+    replaced(world, current)
+
+
+def test_what_was_ready_in_time_is_not_given_up_by_who_has_not_asked_it_yet() -> None:
+    world, current = swapping()
+    world.together.full = True
+    world.meet(Start)
+    world.run(3500)
+    world.together.full = False
+    world.meet(Route, "nothing")
+    world.pass_time(300)
+    world.kill(world.processes[0])
+    replaced(world, current)
+
+
 # -- the wish changes in the midst -----------------------------------------------------------------
 
 FURTHER = "4x_gpu"

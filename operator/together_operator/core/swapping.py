@@ -85,8 +85,7 @@ def _go_on(
         return _give_up(case, following, f"{following.id} has failed: {why or 'no cause is given'}")
     if case.desired.spec.suspend:
         return suspended(case, f"replacing {current.id} by {following.id}")
-    since = case.memory.since(role_subject(following))
-    due = (case.now if since is None else since) + case.timing.replacement
+    due = _due(case, following, seen)
     if case.now >= due and case.memory.tried != following.id:
         return _give_up(
             case, following, f"{following.id} was not ready within an hour ({seen.state})"
@@ -96,6 +95,22 @@ def _go_on(
         or _try(case, endpoint, following, seen, due)
         or _cut_over(case, endpoint, current, following)
     )
+
+
+def _due(case: Case, following: DeploymentStatus, seen: Deployment) -> float:
+    """When it has had its time: since this process first saw it, or since it was made.
+
+    Its age is told by one clock, Together's, and so is the same to each process that takes over.
+    """
+    known, limit = case.memory.since(role_subject(following)), case.timing.replacement
+    since = case.now if known is None else known
+    poll = case.observed.poll
+    if poll is None or seen.created_at <= 0.0:
+        return since + limit
+    spent = (poll.date - seen.created_at) / case.timing.replacement_told
+    due = min(since + limit, poll.sent_at + limit * (1.0 - spent))
+    # Whether it answers is in nobody's record: who finds it ready has to ask before it judges.
+    return max(due, since + case.timing.lag) if seen.phase is Phase.STARTED else due
 
 
 def turned(case: Case, endpoint: Endpoint, reason: Reason) -> Decision | None:

@@ -26,6 +26,7 @@ class Timing:
         probe: Pause between probes of an endpoint that does not answer yet.
         repeat: Pause before a remote write whose effect is not seen is sent again.
         replacement: How long a deployment may take to be ready that is to take another's place.
+        replacement_told: The same by Together's clock, which no scale divides.
         queue: How long an endpoint may be pending before that is called a lack of capacity.
         retry: First and longest pause after a refusal that may pass by itself.
     """
@@ -40,6 +41,7 @@ class Timing:
     probe: float = 10.0
     repeat: float = 60.0
     replacement: float = 3600.0
+    replacement_told: float = 3600.0
     queue: float = 120.0
     retry: tuple[float, float] = (5.0, 600.0)
 
