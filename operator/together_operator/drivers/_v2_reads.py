@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Final
 
 from together_operator.drivers._advice import TOLD, unavailable, with_hardware
+from together_operator.drivers._dates import clock, listed_at
 from together_operator.drivers._probing import probed
 from together_operator.drivers._resolve import Resolver
 from together_operator.drivers._shared import SharedReads
@@ -80,10 +80,7 @@ class V2Reads:
         return self._client.inference_base_url
 
     async def list(self) -> Listing | Unavailable:
-        """Read every dedicated endpoint of the project, completely or not at all.
-
-        As on v1, the newest creation stands in for a `Date` header that did not come.
-        """
+        """Read every dedicated endpoint of the project, completely or not at all."""
         project = await self._project()
         if isinstance(project, Unavailable):
             return project
@@ -96,8 +93,7 @@ class V2Reads:
         # This picture is newer than any etag in hand, and shows none of deployments.
         self._etags.clear()
         listed = [one for one in answer.value if not one.endpoint_type.endswith("_SERVERLESS")]
-        created = [one.created_at for one in listed if one.created_at is not None]
-        date = answer.date if answer.date is not None else max(created, default=0.0)
+        date = listed_at(answer.date, (one.created_at for one in listed))
         at = clock(answer.date)
         return Listing({one.id: fold_summary(one, project.id, at) for one in listed}, date)
 
@@ -191,12 +187,3 @@ def _about_the_page(answer: object) -> bool:
         and answer.status in {400, 422}
         and "limit" in f"{answer.field or ''} {answer.message}".lower()
     )
-
-
-def clock(date: float | None) -> float:
-    """Stands in for a time of creation that cannot be read: what is of unknown age is new.
-
-    Args:
-        date: Together's clock at the answer in unix seconds, if told.
-    """
-    return date if date is not None else time.time()

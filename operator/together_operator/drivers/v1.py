@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from together_operator.drivers._advice import refuse, unavailable, with_hardware, with_zones
+from together_operator.drivers._dates import clock, listed_at
 from together_operator.drivers._probing import probed
 from together_operator.drivers._shared import SharedReads
 from together_operator.resource.hardware import v1_hardware
@@ -104,22 +104,15 @@ class V1Driver:
         return self._client.base_url
 
     async def list(self) -> Listing | Unavailable:
-        """Read every dedicated endpoint of the account, completely or not at all.
-
-        `Listing.date` bounds from below when an endpoint of ours can have been created, so where no
-        `Date` header came the newest creation in the list stands in for it: that moment has
-        certainly passed, and a bound that is too early only costs a few more reads.
-        """
+        """Read every dedicated endpoint of the account, completely or not at all."""
         answer = await self._client.list_endpoints()
         if not isinstance(answer, results.Ok):
             return unavailable(answer)
         if not answer.value.complete:
             return unavailable(results.Unavailable("the list came in pages, and only one of them"))
         listed = [item for item in answer.value.data if item.type != "serverless"]
-        created = [item.created_at for item in listed if item.created_at is not None]
-        date = answer.date if answer.date is not None else max(created, default=0.0)
-        # Without a readable time an endpoint counts as new: an old one would be skipped unread.
-        unknown = answer.date if answer.date is not None else time.time()
+        date = listed_at(answer.date, (item.created_at for item in listed))
+        unknown = clock(answer.date)
         summaries = (
             Summary(
                 id=item.id,
@@ -332,9 +325,6 @@ def _bounds(bounds: Bounds) -> ReplicaBounds:
 
 
 def _endpoint(seen: DedicatedEndpoint, date: float | None) -> Endpoint:
-    created = seen.created_at
-    if created is None:
-        created = date if date is not None else time.time()
     return Endpoint(
         id=seen.id,
         name=seen.name,
@@ -346,5 +336,5 @@ def _endpoint(seen: DedicatedEndpoint, date: float | None) -> Endpoint:
         phase=phase_of(seen.state),
         bounds=Bounds(seen.autoscaling.min_replicas, seen.autoscaling.max_replicas),
         ready_replicas=seen.autoscaling.ready_replicas,
-        created_at=created,
+        created_at=clock(date) if seen.created_at is None else seen.created_at,
     )
