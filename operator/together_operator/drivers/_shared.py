@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+FRESH: Final = 6 * 3600.0
+"""Seconds for which what Together offers is used before it is read again."""
 
 
 class SharedReads(Generic[K, V]):

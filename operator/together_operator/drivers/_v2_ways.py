@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from together_operator.drivers._advice import unavailable, with_items
-from together_operator.drivers._shared import SharedReads
+from together_operator.drivers._shared import FRESH, SharedReads
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Refused, Unavailable
 from together_operator.together import (
@@ -25,9 +25,6 @@ from together_operator.together import (
     V2Catalogue,
     results,
 )
-
-FRESH: Final = 6 * 3600.0
-"""Seconds for which what the catalogue says is used before it is read again."""
 
 _CONFIG: Final = re.compile(r"projects/([^/]+)/configs/([^/]+)")
 _REVISION: Final = re.compile(r"/revisions/[^/]+$")

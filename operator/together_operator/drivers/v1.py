@@ -7,7 +7,7 @@ from typing import Final
 from together_operator.drivers._advice import refuse, unavailable, with_hardware, with_zones
 from together_operator.drivers._dates import clock, listed_at
 from together_operator.drivers._probing import probed
-from together_operator.drivers._shared import SharedReads
+from together_operator.drivers._shared import FRESH, SharedReads
 from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
@@ -37,9 +37,6 @@ from together_operator.together import (
     V1Client,
     results,
 )
-
-OFFERS_SECONDS: Final = 6 * 3600.0
-"""How long hardware, prices and zones are used before they are read again."""
 
 _PHASES: Final = {
     "PENDING": Phase.PENDING,
@@ -74,10 +71,10 @@ class V1Driver:
     def __init__(self, client: V1Client) -> None:
         self._client = client
         self._offers: SharedReads[str, tuple[Offer, ...] | Unavailable] = SharedReads(
-            self._read_offers, good=lambda seen: isinstance(seen, tuple), seconds=OFFERS_SECONDS
+            self._read_offers, good=lambda seen: isinstance(seen, tuple), seconds=FRESH
         )
         self._zones: SharedReads[None, tuple[str, ...] | None] = SharedReads(
-            self._read_zones, good=lambda seen: seen is not None, seconds=OFFERS_SECONDS
+            self._read_zones, good=lambda seen: seen is not None, seconds=FRESH
         )
 
     @property

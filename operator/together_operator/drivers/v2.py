@@ -23,9 +23,9 @@ from together_operator.drivers._advice_v2 import (
 )
 from together_operator.drivers._dates import clock
 from together_operator.drivers._resolve import Recipe
+from together_operator.drivers._shared import FRESH
 from together_operator.drivers._v2_reads import V2Reads
 from together_operator.drivers._v2_values import fold_embedded, is_whole
-from together_operator.drivers._v2_ways import FRESH
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
