@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from together_operator.resource.reasons import KEY_REFUSALS, Reason
-from together_operator.resource.remote import Offer, Refused, Unavailable
+from together_operator.resource.remote import Absent, NotSent, Offer, Refused, Unavailable
 from together_operator.together import Kind, results
 
 LONGEST_MESSAGE: Final = 1000
@@ -134,6 +134,23 @@ def unavailable(answer: results.Refused | results.Absent | results.Unavailable) 
         " operator's --base-url and its proxy.",
         retry_after,
     )
+
+
+def without_answer(
+    answer: results.Absent | results.Unavailable | results.NotSent,
+) -> Absent | Unavailable | NotSent:
+    """Say why a write was neither carried out nor refused.
+
+    Args:
+        answer: What came instead.
+    """
+    match answer:
+        case results.Absent():
+            return Absent()
+        case results.Unavailable():
+            return unavailable(answer)
+        case results.NotSent():
+            return NotSent(answer.message)
 
 
 def with_hardware(refused: Refused, model: str, offers: Sequence[Offer]) -> Refused:

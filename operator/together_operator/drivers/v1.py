@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from together_operator.drivers._advice import refuse, unavailable, with_hardware, with_zones
+from together_operator.drivers._advice import (
+    refuse,
+    unavailable,
+    with_hardware,
+    with_zones,
+    without_answer,
+)
 from together_operator.drivers._dates import clock, listed_at
 from together_operator.drivers._probing import probed
 from together_operator.drivers._shared import FRESH, SharedReads
@@ -309,12 +315,8 @@ def _changed(
             return Done()
         case results.Refused():
             return refuse(answer, busy)
-        case results.Absent():
-            return Absent()
-        case results.Unavailable():
-            return unavailable(answer)
-        case results.NotSent():
-            return NotSent(answer.message)
+        case _:
+            return without_answer(answer)
 
 
 def _bounds(bounds: Bounds) -> ReplicaBounds:

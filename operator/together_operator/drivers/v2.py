@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from together_operator.drivers._advice import unavailable
+from together_operator.drivers._advice import without_answer
 from together_operator.drivers._advice_v2 import (
     bad_timeout,
     empty_is_unknown,
@@ -223,7 +223,7 @@ class V2Driver(V2Reads):
             case results.Refused():
                 return not_changed(answer, Reason.UPDATING)
             case _:
-                return _without_answer(answer)
+                return without_answer(answer)
 
     async def _silence(
         self, project: Project, endpoint_id: str, version: str | None
@@ -329,7 +329,7 @@ class V2Driver(V2Reads):
                 self._note_timeout(answer, refused)
                 return refused
             case _:
-                return _without_answer(answer)
+                return without_answer(answer)
 
     def _bad_timeout(self, minutes: int) -> Refused | None:
         """Why no deployment can have this idle timeout, if so; 0 is never."""
@@ -370,19 +370,7 @@ def _removed(
         case results.Refused():
             return not_removed(answer)
         case _:
-            return _without_answer(answer)
-
-
-def _without_answer(
-    answer: results.Absent | results.Unavailable | results.NotSent,
-) -> Absent | Unavailable | NotSent:
-    match answer:
-        case results.Absent():
-            return Absent()
-        case results.Unavailable():
-            return unavailable(answer)
-        case results.NotSent():
-            return NotSent(answer.message)
+            return without_answer(answer)
 
 
 def _bounds(bounds: Bounds) -> ReplicaBoundsV2:
