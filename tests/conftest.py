@@ -15,6 +15,7 @@ from tests.support.cluster import (
     namespace,
     private_control_plane,
 )
+from tests.support.left_out import tell_left_out
 
 __all__ = [
     "argocd",
@@ -45,4 +46,4 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    cluster.tell_left_out(terminalreporter, config)
+    tell_left_out(terminalreporter, config)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.left_out import leave_out
 from together_local.cluster.binaries import Binaries
 
 _LAST = "test_recorded_statuses.py"
 _CLUSTER_FOLDER = "cluster"
-_LEFT_OUT = pytest.StashKey[bool]()
+_WHY = "The check of recorded statuses did not run: it needs the cluster tests beside it."
 
 
 @pytest.hookimpl(trylast=True)
@@ -20,20 +21,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others = [item for item in items if item.path.name != _LAST]
     if any(_CLUSTER_FOLDER in item.path.parts for item in others):
         items[:] = others + last
-    elif last:
-        items[:] = others
-        config.hook.pytest_deselected(items=last)
-        config.stash[_LEFT_OUT] = True
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Say that the check did not run, and when it does."""
-    if config.stash.get(_LEFT_OUT, False):
-        terminalreporter.write_line(
-            "The check of recorded statuses did not run: it needs the cluster tests beside it."
-        )
+    else:
+        leave_out(config, items, last, _WHY)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.left_out import leave_out
 from together_local.cluster.binaries import Binaries, BinaryCache
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.control_plane import ControlPlane
@@ -29,7 +30,6 @@ from together_local.cluster.recipes import CONTROL_PLANE
 
 _ARGOCD_FOLDER = "tests/argocd"
 _CANNOT_START = 3
-_LEFT_OUT = pytest.StashKey[int]()
 
 
 class Run(Protocol):
@@ -72,22 +72,10 @@ def deselect_argocd(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the Argo CD tests out unless they were asked for."""
     if config.getoption("argocd"):
         return
-    left_out = [
-        item for item in items if item.path.is_relative_to(config.rootpath / _ARGOCD_FOLDER)
-    ]
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-        config.stash[_LEFT_OUT] = len(left_out)
-
-
-def tell_left_out(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in the summary which tests did not run, and how they do."""
-    count = config.stash.get(_LEFT_OUT, 0)
-    if count:
-        terminalreporter.write_line(
-            f"{count} Argo CD tests did not run: `make test-argocd` runs them."
-        )
+    folder = config.rootpath / _ARGOCD_FOLDER
+    real = (item for item in items if item.path.is_relative_to(folder))
+    why = "{count} Argo CD tests did not run: `make test-argocd` runs them."
+    leave_out(config, items, real, why)
 
 
 def needed_binaries(choice: str, fixtures: Iterable[str]) -> list[str]:
