@@ -7,7 +7,6 @@ happened is judged by Together's books.
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 
@@ -76,8 +75,7 @@ def test_killed_again_and_again_while_it_starts(operator: OperatorProcess, team:
     chance = random.Random(3)
     for _ in range(5):
         operator.launch()
-        time.sleep(chance.uniform(0.3, 1.2))
-        operator.kill()
+        operator.kill_within(1.2, chance, least=0.3)
 
     operator.start()
     found = team.until("mixtral", "Serving")
@@ -180,8 +178,7 @@ def test_ten_kills_while_creating_and_ten_while_deleting(
     for name in names:
         team.apply(manifest(name))
         judges[name] = Judge.of(operator, team, name)
-        time.sleep(chance.uniform(0, 0.4))
-        operator.kill()
+        operator.kill_within(0.4, chance)
         operator.start()
     for name, judge in judges.items():
         found = team.until(name, "Serving", within=90)
@@ -189,8 +186,7 @@ def test_ten_kills_while_creating_and_ten_while_deleting(
 
     for name in names:
         team.delete(name)
-        time.sleep(chance.uniform(0, 0.8))
-        operator.kill()
+        operator.kill_within(0.8, chance)
         operator.start()
     for name, judge in judges.items():
         team.gone(name, within=90)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -401,6 +402,17 @@ class OperatorProcess:
         """End it as a crash would: at once, by SIGKILL."""
         os.kill(self.pid, signal.SIGKILL)
         self._supervisor.stop("operator")
+
+    def kill_within(self, most: float, chance: random.Random, *, least: float = 0) -> None:
+        """End it as a crash would, at a drawn moment: that is what is tried, not what is awaited.
+
+        Args:
+            most: Seconds until then, at most.
+            chance: What draws them.
+            least: Seconds until then, at least.
+        """
+        time.sleep(chance.uniform(least, most))
+        self.kill()
 
     def kill_at(self, step: str, name: str, within: float = 30, *, since: int = 0) -> None:
         """End it as a crash would, at the beginning of a step for a resource.

@@ -195,16 +195,14 @@ def test_many_kills_while_creating_and_while_deleting(
     for name in names:
         team.apply(manifest_v2(name))
         judges[name] = JudgeV2.of(team, name)
-        time.sleep(chance.uniform(0, 0.8))
-        operator.kill()
+        operator.kill_within(0.8, chance)
         operator.start()
     for name, judge in judges.items():
         judge.one(team.until(name, "Serving", within=90))
 
     for name in names:
         team.delete(name)
-        time.sleep(chance.uniform(0, 0.8))
-        operator.kill()
+        operator.kill_within(0.8, chance)
         operator.start()
     for name, judge in judges.items():
         team.gone(name, within=90)
