@@ -11,7 +11,8 @@ then the resource is deleted in peace, and the judge reads the books.
 
 What there is to extend:
 
-- `scenarios.Scenario`: `prepare(run)`, `act(run)`, `goals(run)`. Add an instance to `SCENARIOS`.
+- `scenario.Scenario`: `prepare(run)`, `act(run)`, `goals(run)`. Add an instance to
+  `scenarios.SCENARIOS`.
 - `faults.Fault`: `fits(scenario)`, `arm(run)`, `goals(run, goals)`. Add an instance to `FAULTS`.
   What Together does wrong is armed at the simulator (`run.together`), what Kubernetes does wrong is
   a `proxy.Meddler` in `run.stage.proxy.meddlers`, or a signal to a part of the control plane. A

@@ -8,7 +8,7 @@ from tests.chaos.goal import Goal
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
-    from tests.chaos.scenarios import Scenario
+    from tests.chaos.scenario import Scenario
 
 
 class Fault:

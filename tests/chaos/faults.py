@@ -10,13 +10,13 @@ from tests.chaos.fault import Fault, Nothing
 from tests.chaos.goal import Goal
 from tests.chaos.kube_faults import KUBE_FAULTS
 from tests.chaos.plane_faults import PLANE_FAULTS
-from tests.chaos.scenarios import V1
+from tests.chaos.scenario import V1
 from tests.chaos.timing import TIMING
 from tests.chaos.v2_faults import V2_FAULTS
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
-    from tests.chaos.scenarios import Scenario
+    from tests.chaos.scenario import Scenario
 
 _WRITES: Final = ("POST", "PATCH", "DELETE")
 _ENDPOINTS: Final = r"^/v[12]/(projects/[^/]+/)?endpoints"

@@ -110,16 +110,17 @@ def _deletions(run: Run, requests: Iterable[Object], recorded: set[str], verdict
 
 def _states(run: Run, requests: Iterable[Object], verdict: Verdict) -> None:
     """No stop and no start that was not asked for when it was decided on (I8)."""
+    wishes = run.wishes
     for request in requests:
         body = request["body"] if isinstance(request["body"], dict) else {}
         state, at = body.get("state"), request["at"]
         if request["method"] == "PATCH" and state == "STOPPED":
-            if not run.wished(at, "Stopped"):
+            if not wishes.had(at, "Stopped"):
                 verdict.wrong_stops.append(f"{request['path']} at {at - run.began:.3f} s")
         elif request["method"] == "PATCH" and state == "STARTED":
-            if not run.wished(at, "Started", start=True):
+            if not wishes.had(at, "Started", start=True):
                 verdict.wrong_starts.append(f"{request['path']} at {at - run.began:.3f} s")
-        elif request["method"] == "POST" and state != "STOPPED" and not run.wished(at, "Started"):
+        elif request["method"] == "POST" and state != "STOPPED" and not wishes.had(at, "Started"):
             verdict.wrong_starts.append(f"an order at {at - run.began:.3f} s")
 
 

@@ -156,7 +156,7 @@ def _starts(run: Run, requests: Iterable[Object], ours: Iterable[Object], verdic
         if entry is None or _runs_at(entry, at):
             continue
         again = any(until <= at for _, until in _hours(entry))
-        if not run.wished(at, "Started", start=again):
+        if not run.wishes.had(at, "Started", start=again):
             verdict.wrong_starts.append(f"{asked[0]} at {at - run.began:.3f} s")
 
 
@@ -175,7 +175,7 @@ def _stops(run: Run, requests: Iterable[Object], verdict: Verdict) -> None:
         if asked is None or asked[1] > 0 or asked[0] not in routed:
             continue
         ending = run.deleted is not None and at >= run.deleted
-        if not ending and not run.wished(at, "Stopped"):
+        if not ending and not run.wishes.had(at, "Stopped"):
             verdict.wrong_stops.append(f"{asked[0]} at {at - run.began:.3f} s")
 
 

@@ -29,7 +29,7 @@ from together_operator.controller.lease import NAME
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
-    from tests.chaos.scenarios import Scenario
+    from tests.chaos.scenario import Scenario
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _UNNAMED = re.compile(r"events|leases|selfsubject")

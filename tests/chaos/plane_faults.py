@@ -18,7 +18,7 @@ from together_local.cluster.control_plane import ControlPlane
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
-    from tests.chaos.scenarios import Scenario
+    from tests.chaos.scenario import Scenario
 
 _AWAY: Final = Goal.of("StoppedRemotely", state="STOPPED")
 _MISSING: Final = Goal.of("RemoteMissing", live=0)
@@ -144,13 +144,13 @@ class EtcdRolledBack(Fault):
         plane = plane_of(run)
         copy: Path = run.stage.folder / f"etcd-{run.name}"
         plane.save_etcd(copy)
-        before = run.wishes[-1].state
+        before = run.wishes.last.state
 
         def go_back() -> None:
             run.note("etcd goes back to before the act")
             plane.restore_etcd(copy)
             shutil.rmtree(copy)
-            run.wish(before)
+            run.wishes.add(before)
 
         run.after(run.chance.uniform(0, 6), go_back)
 

@@ -10,14 +10,15 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.books import Books, of_v2
+from tests.chaos.event import Event
 from tests.chaos.kube import KubeAwayError, Object
 from tests.chaos.plan import Plan
 from tests.chaos.stage import Life, Stage
-from tests.chaos.timing import DEADLINE, LATENESS
+from tests.chaos.timing import DEADLINE
+from tests.chaos.wishes import Wishes
 from tests.support.operator import KEYS, SECRET, manifest, reason_of
 
 _LOOK = 0.05
@@ -26,36 +27,6 @@ _LOOK = 0.05
 
 class NotJudgedError(AssertionError):
     """The run did not come to where it can be judged, which is as bad as a wrong end."""
-
-
-@dataclass(slots=True)
-class _Event:
-    """Something that is to happen once.
-
-    Attributes:
-        when: Whether its time has come.
-        act: What happens then.
-        trouble: Whether all is not well before it has happened.
-    """
-
-    when: Callable[[], bool]
-    act: Callable[[], None]
-    trouble: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the resource asked of the endpoint's state, from a moment on.
-
-    Attributes:
-        at: Unix seconds.
-        state: `Started` or `Stopped`.
-        start: Whether it was a wish to start what is stopped.
-    """
-
-    at: float
-    state: str
-    start: bool = False
 
 
 class Run:
@@ -109,7 +80,7 @@ class Run:
         self.key = self.new_key()
         self.log = stage.log_size()
         self.began = time.time()
-        self.wishes: list[Wish] = []
+        self.wishes = Wishes()
         self.deleted: float | None = None
         self.gone: float | None = None
         self.calm = time.monotonic()
@@ -124,7 +95,7 @@ class Run:
         self.downtime = 0.0
         self.reached: list[str] = []
         self.notes: list[str] = []
-        self._events: list[_Event] = []
+        self._events: list[Event] = []
         self._ahead = list(zip(plan.crashes, plan.delays, strict=True))
         self._running = [stage.life]
         self._again: float | None = None
@@ -149,7 +120,7 @@ class Run:
             spec = {"api": "V2", **spec}
         document = manifest(self.name, **spec)
         self.note(f"apply {document['spec']}")
-        self.wish(spec.get("state", "Started"))
+        self.wishes.add(spec.get("state", "Started"))
         made = self.kube.create(document)
         self.uid = made["metadata"]["uid"]
 
@@ -157,7 +128,7 @@ class Run:
         """Change fields of the resource's spec."""
         self.note(f"edit {spec}")
         if "state" in spec:
-            self.wish(spec["state"], start=spec["state"] == "Started")
+            self.wishes.add(spec["state"], start=spec["state"] == "Started")
         self.kube.patch(self.name, {"spec": spec})
         self.disturbed()
 
@@ -210,25 +181,6 @@ class Run:
         self.note("another key")
         self.disturbed()
         return former
-
-    def wish(self, state: str, *, start: bool = False) -> None:
-        """Write down what is asked of the endpoint's state from now on."""
-        self.wishes.append(Wish(time.time(), state, start))
-
-    def wished(self, at: float, state: str, *, start: bool = False) -> bool:
-        """Whether a state was asked for at some moment at which a request may have been decided on.
-
-        Args:
-            at: When the request came, in unix seconds.
-            state: `Started` or `Stopped`.
-            start: Whether it has to be a wish to start what is stopped.
-        """
-        since = at - LATENESS
-        later = [*(wish.at for wish in self.wishes[1:]), float("inf")]
-        return any(
-            wish.at <= at and until >= since and wish.state == state and (wish.start or not start)
-            for wish, until in zip(self.wishes, later, strict=True)
-        )
 
     def sweep(self) -> None:
         """Take away what may be left of a resource that is gone, so that the next run is alone."""
@@ -303,7 +255,7 @@ class Run:
             act: What happens then.
             trouble: Whether all is not well before.
         """
-        self._events.append(_Event(when, act, trouble))
+        self._events.append(Event(when, act, trouble))
 
     def arm_crashes(self) -> None:
         """From now on the operator meets its ends, one after the other."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.chaos.run import Run
-    from tests.chaos.scenarios import Scenario
+    from tests.chaos.scenario import Scenario
 
 _STOCK: Final = (HARDWARE, "4x_nvidia_h100_80gb_sxm")
 
