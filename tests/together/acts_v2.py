@@ -7,6 +7,7 @@ from typing import Any
 
 from together_local.simulator import Simulator
 from together_operator.drivers import Deployer
+from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Bounds,
     Deployment,
@@ -34,6 +35,10 @@ ORDER = Order(
 UP = 10 + 120
 """Simulated seconds until a started deployment is READY."""
 
+ME = {"type": "project_api_key", "project": {"id": "proj_1", "slug": "team", "name": "Team"}}
+"""Whose a key is, as Together answers it."""
+
+STOPPED = "DEPLOYMENT_STATE_STOPPED"
 DOWN = 15
 ROUTED = 20
 
@@ -89,3 +94,11 @@ def asked(sim: Simulator, method: str = "", part: str = "") -> list[str]:
     """Return verbs and paths of the requests so far."""
     seen = [f"{one['method']} {one['path']}" for one in sim.console.ledger()["requests"]]
     return [one for one in seen if one.startswith(method) and part in one]
+
+
+def refused(seen: object) -> tuple[Reason, bool]:
+    """Return the reason of a refusal, and whether it may pass by itself."""
+    assert isinstance(seen, Refused), seen
+    assert seen.message.endswith(".")
+    assert ".." not in seen.message
+    return seen.reason, seen.retryable
