@@ -53,6 +53,7 @@ class Judge:
         granted: Endpoints that a person said belong to a resource.
         replacing: Owners (as marks name them) that have declared a replacement.
         strangers: Deployments that a person made, with the bounds that a person gave them.
+        tried: Deployments that have answered by their own name.
         deletes: The endpoints to which a DELETE was sent.
         unasked: Copies whose original is gone, before a person has said what is to be done.
         departed: Owners (as marks name them) that promised to leave nothing behind.
@@ -65,6 +66,7 @@ class Judge:
     granted: set[tuple[str, str]] = field(default_factory=set)
     strangers: dict[str, Bounds] = field(default_factory=dict)
     replacing: set[str] = field(default_factory=set)
+    tried: set[str] = field(default_factory=set)
     deletes: list[str] = field(default_factory=list)
     unasked: set[str] = field(default_factory=set)
     departed: set[str] = field(default_factory=set)
@@ -171,7 +173,7 @@ class Judge:
             case Delete():
                 self._deletes(world, body, step)
             case Route():
-                self._routes(world, body, machine, step)
+                self._routes(world, thought, machine, step)
             case Update() | Start() | Stop() | Undeploy():
                 unit = together.deployments.get(step.deployment_id or "")
                 if unit is None or unit.owner != tag:
@@ -183,8 +185,9 @@ class Judge:
                     raise Violation(f"{unit.id} is deleted before it has stopped")
                 self._handles(world, body, unit, step)
 
-    def _routes(self, world: World, body: Body, machine: Machine, step: Route) -> None:
-        """Only our own entries of the traffic are ours."""
+    def _routes(self, world: World, thought: Thought, machine: Machine, step: Route) -> None:
+        """Only our own entries of the traffic are ours, and it goes to what is known to serve."""
+        body = thought.body
         if step.version is None:
             raise Violation("A write of the traffic without the version that it was decided on")
         if step.version != version(machine):
@@ -197,8 +200,13 @@ class Judge:
         ready = {u.id for u in world.units(body.uid) if u.state == "READY"}
         served = {w.deployment_id for w in machine.traffic if w.weight > 0} & ready
         serve = {w.deployment_id for w in step.traffic if w.weight > 0} & ours
-        if served and not serve <= ready:
+        seen = thought.case.endpoint
+        shown = () if seen is None else seen.deployments or ()
+        started = {d.id for d in shown if d.phase is Phase.STARTED}
+        if served and not serve <= started:
             raise Violation(f"The traffic of {served} would go to {serve}, of which not all serve")
+        if served and not (served & serve) and not serve <= self.tried and _stays(world, body):
+            raise Violation(f"The traffic of {served} would go to {serve}, which nobody has tried")
         if served and not serve and _stays(world, body):
             raise Violation(f"The traffic of {served} would go to nobody")
 
@@ -451,7 +459,7 @@ class Judge:
         new.licences, new.granted = set(self.licences), set(self.granted)
         new.deletes, new.unasked = list(self.deletes), set(self.unasked)
         new.departed, new.strangers = set(self.departed), dict(self.strangers)
-        new.replacing = set(self.replacing)
+        new.replacing, new.tried = set(self.replacing), set(self.tried)
         return new
 
 

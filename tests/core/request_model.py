@@ -46,7 +46,9 @@ def probe(world: World, key: str, name: str) -> Done | Refused | Unavailable:
     for machine in together.living():
         shown = together.show(machine).name
         units = second.within(together, machine.id)
-        if any(f"{shown}/{u.name}" == name and u.state == "READY" for u in units):
+        tried = [u for u in units if f"{shown}/{u.name}" == name and u.state == "READY"]
+        world.judge.tried.update(unit.id for unit in tried)
+        if tried:
             return Done()
         if shown != name:
             continue

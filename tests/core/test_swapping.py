@@ -61,6 +61,18 @@ def test_whatever_becomes_of_a_step_one_takes_the_place_of_the_other(
     replaced(world, current, 2400)
 
 
+@pytest.mark.parametrize("kind", [Deploy, Start, Probe])
+def test_what_lists_do_not_show_yet_is_not_given_up(kind: type) -> None:
+    world = serving(replacement=Replacement.SWAP)
+    (current,) = world.units()
+    world.lag = 60.0
+    world.edit(hardware=ANOTHER)
+    world.meet(kind)
+    world.kill(world.processes[0])
+    made = [unit for unit in world.units() if unit is not current]
+    assert [replaced(world, current)] == made
+
+
 # -- it does not come up ---------------------------------------------------------------------------
 
 

@@ -395,7 +395,8 @@ def key(world: World) -> Hashable:
         (together.omitting, together.hiding, together.omitted_at, frozenset(together.denied)),
         frozenset(judge.licences),
         (frozenset(judge.granted), frozenset(judge.strangers)),
-        (frozenset(judge.departed), frozenset(judge.unasked)),
+        (frozenset(judge.departed), frozenset(judge.unasked), frozenset(judge.replacing)),
+        frozenset(judge.tried),
         (world.forbidden, world.rival, world.deaf, world.lag),
         tuple(
             sorted(
@@ -433,7 +434,7 @@ def _machine_key(machine: Machine) -> Hashable:
 def _unit_key(unit: Unit) -> Hashable:
     return (
         unit.id, unit.endpoint_id, unit.name, unit.bounds, unit.state, unit.created, unit.owner,
-        unit.minutes, unit.since, unit.listed_from, unit.gone_at,
+        unit.minutes, unit.since, unit.listed_from, unit.gone_at, unit.hardware,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.core.process_model import Pace, Process
 from tests.core.world import UID, World
@@ -11,7 +11,7 @@ from together_operator.core.timing import Timing
 from together_operator.resource.spec import State
 
 from .canon import NOW, settle
-from .moves import LEASE, Scene
+from .moves import LEASE, OTHER, Scene
 
 TIMING = Timing(
     fence=1.0,
@@ -88,6 +88,16 @@ def second(operators: int = 1, **wishes: object) -> World:
 def serving_second(**wishes: object) -> World:
     """The same, some time later: a deployment serves."""
     return serving(api="V2", **wishes)
+
+
+def swapping(**wishes: object) -> World:
+    """A small world in which what serves is to be replaced, for which it has eight ticks."""
+    world = serving(api="V2", replacement="Swap", **wishes)
+    told = replace(world.timing, replacement=8.0, replacement_told=8.0)
+    world.timing = told
+    world.edit(hardware=OTHER)
+    settle(world)
+    return world
 
 
 def closed() -> World:
@@ -307,6 +317,33 @@ MIXES: tuple[Mix, ...] = (
         _of("kill", "lost reply", "late effect"), 2,
         ("console delete", "recreate", "a LIST without anything", "false 404 to a GET", "delete"),
         serving_second,
+    ),
+    Mix(
+        "v2: swap", "one takes the place of the other: SIGKILL, lost and late answers anywhere",
+        _of("kill", "lost reply", "late effect"), 2, ("delete",), swapping, weight=2.0,
+    ),
+    Mix(
+        "v2: swap, other wishes", "taken back, changed further, stopped and started in the midst",
+        _of("kill", "lost reply", "late effect", "not sent"), 1,
+        ("taken back", "yet other hardware", "stop", "start"), swapping, weight=2.0,
+    ),
+    Mix(
+        "v2: swap, kept", "deleted in the midst, and the endpoint stays: Retain, Stop, the CRD",
+        _of("kill", "lost reply", "late effect"), 1,
+        ("policy stop", "policy retain", "delete", "the CRD is removed"),
+        lambda: swapping(unlist=1.0), weight=2.0,
+    ),
+    Mix(
+        "v2: swap, failed", "the second one fails, is refused, or does not come up in time",
+        _of("kill", "lost reply", "late effect", "refused", "out of order"), 2,
+        ("the next one fails", "no more capacity", "taken back", "delete"), swapping,
+    ),
+    Mix(
+        "v2: swap, the console", "a person routes, tests and deletes what is in the endpoint",
+        _of("kill", "lost reply", "late effect", "conflict"), 1,
+        ("console undeploy", "console unroute", "a test beside", "the test ends", "scale",
+         "delete"),
+        swapping,
     ),
     Mix(
         "v2: two operators", "two processes, no Lease: crashes, late effects, SIGSTOP",

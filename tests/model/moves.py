@@ -7,13 +7,15 @@ everything that so many of them can bring about, in every order and at every mom
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
 
+from tests.core.deployments_model import Unit
 from tests.core.happenings import HAPPENINGS
 from tests.core.process_model import Process, Thought
 from tests.core.together_model import EPOCH
-from tests.core.world import World
+from tests.core.world import HARDWARE, World
 from together_operator.core.steps import (
     Create,
     Delete,
@@ -32,10 +34,13 @@ from together_operator.core.steps import (
     Update,
     Wait,
 )
+from together_operator.resource.status import Role
 
 from .canon import settle
 
 LEASE = "the Lease changes hands"
+OTHER = "2x_gpu"
+"""Hardware that a person changes to."""
 
 COPY = "uid-2"
 """The uid of a restored copy."""
@@ -166,7 +171,40 @@ def _find_closed(world: World) -> None:
         process.closed.add("K1")
 
 
+def _change(hardware: str) -> tuple[Callable[[World], None], Callable[[World], bool]]:
+    """A person asks for other hardware, which a replacement brings."""
+
+    def may(world: World) -> bool:
+        body = world.body
+        return body is not None and not body.deleting and body.spec.hardware != hardware
+
+    return (lambda world: world.edit(hardware=hardware)), may
+
+
+def _next_one(world: World) -> Unit | None:
+    """What is to take another's place, if it is there and has not failed."""
+    entries = () if world.body is None else world.body.status.deployments
+    units = world.together.deployments
+    found = (units[entry.id] for entry in entries if entry.role == Role.NEXT)
+    return next((unit for unit in found if unit.alive and unit.state != "FAILED"), None)
+
+
+def _fail_next(world: World) -> None:
+    unit = _next_one(world)
+    assert unit is not None
+    unit.state, unit.since = "FAILED", world.now
+
+
+def _fill(world: World) -> None:
+    world.together.full = True
+
+
 _OWN_EVENTS = {
+    "other hardware": _change(OTHER),
+    "yet other hardware": _change("4x_gpu"),
+    "taken back": _change(HARDWARE),
+    "the next one fails": (_fail_next, lambda world: _next_one(world) is not None),
+    "no more capacity": (_fill, lambda world: not world.together.full),
     "another finds v1 closed": (_find_closed, lambda world: not world.together.retired),
     "backup restored": (_backup, lambda world: world.body is not None and world.body.held),
     "original lost": (_lose, lambda world: COPY in world.cluster.bodies and world.body is not None),

@@ -22,7 +22,7 @@ from tests.core.together_model import Machine
 from tests.core.world import World
 from together_operator.core.marker import owner_tag
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.spec import Api, State
+from together_operator.resource.spec import Api, Replacement, State
 from together_operator.resource.status import Role
 
 from .canon import key
@@ -244,7 +244,9 @@ def _right(world: World, body: Body) -> bool:
         return True
     mine = [m for m in world.together.living() if m.owner == owner_tag(body.uid)]
     if conditions[ConditionType.STALLED].status == "True":
-        return body.deleting or len(mine) <= 1
+        failed = conditions[ConditionType.READY].reason == Reason.REPLACEMENT_FAILED
+        undone = failed and not body.deleting and not _alone(world, body, mine[0])
+        return body.deleting or (len(mine) <= 1 and not undone)
     ready = conditions[ConditionType.READY]
     if ready.status != "True" or body.deleting:
         return False
@@ -254,7 +256,14 @@ def _right(world: World, body: Body) -> bool:
     wanted = {"STARTED"} if body.spec.state is State.STARTED else {"STOPPED"}
     if ready.reason == Reason.IDLE_STOPPED:
         wanted = {"STOPPED"}
-    return world.together.word(recorded[0]) in wanted and _alone(world, body, recorded[0])
+    return world.together.word(recorded[0]) in wanted and _as_asked(world, body, recorded[0])
+
+
+def _as_asked(world: World, body: Body, machine: Machine) -> bool:
+    """Whether there is one, and it is what is asked for now."""
+    swapped = body.spec.replacement is Replacement.SWAP
+    found = {unit.hardware for unit in world.units(body.uid)} if swapped else set()
+    return found <= {body.spec.hardware} and _alone(world, body, machine)
 
 
 def _alone(world: World, body: Body, machine: Machine) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.deploying import draft, own_ids, renew, role_subject
+from together_operator.core.looking import details, read_since_listed
 from together_operator.core.marker import Marker
 from together_operator.core.naming import made_of
 from together_operator.core.objecting import objection
@@ -80,6 +81,9 @@ def _go_on(
         return turn
     if made_of(following.name) != wanted or not case.desired.started:
         return _give_up(case, following, "The resource does not ask for it any more")
+    if seen is None and not read_since_listed(case, endpoint.id):
+        # A LIST may not show yet what has just been made, which is no reason to give it up.
+        return details(case, endpoint.id, Reason.REPLACING, f"Looking for {following.id}")
     if seen is None or seen.phase is Phase.FAILED:
         why = seen.message.strip().rstrip(".") if seen is not None else "it is not there any more"
         return _give_up(case, following, f"{following.id} has failed: {why or 'no cause is given'}")
