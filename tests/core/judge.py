@@ -205,7 +205,8 @@ class Judge:
         started = {d.id for d in shown if d.phase is Phase.STARTED}
         if served and not serve <= started:
             raise Violation(f"The traffic of {served} would go to {serve}, of which not all serve")
-        if served and not (served & serve) and not serve <= self.tried and _stays(world, body):
+        following = {d.id for d in body.status.deployments if d.role == Role.NEXT}
+        if served and (serve - served) & following - self.tried:
             raise Violation(f"The traffic of {served} would go to {serve}, which nobody has tried")
         if served and not serve and _stays(world, body):
             raise Violation(f"The traffic of {served} would go to nobody")

@@ -10,6 +10,7 @@ from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import DeletionPolicy, Replacement
 
 from .deployments_model import Unit
+from .happenings import HAPPENINGS
 from .test_deploying import a_world, serving
 from .world import HARDWARE, World
 
@@ -186,6 +187,36 @@ def test_what_is_changed_before_the_first_one_is_made_is_made_as_it_is_asked_for
     (unit,) = world.units()
     assert (unit.hardware, unit.state) == (ANOTHER, "READY")
     assert roles(world) == {unit.id: "Current"}
+
+
+def test_what_may_still_get_the_traffic_runs_until_it_cannot() -> None:
+    world, current = swapping()
+    moving = world.meet(Route, "late").decision.step
+    assert isinstance(moving, Route)
+    world.edit(hardware=HARDWARE)
+    reached = world.together.deployments[moving.traffic[0].deployment_id]
+    before = ""
+    while world.together.flights:
+        before = reached.state
+        world.run(1)
+    assert before == "READY", "it would have had the traffic and not run"
+    world.run(600)
+    assert world.units() == [current]
+    assert routed(world) == {current.id}
+
+
+@pytest.mark.parametrize("event", ["idle stop", "error"])
+def test_the_stop_of_the_former_one_is_no_wish_to_stop_and_start_again(event: str) -> None:
+    world, current = swapping()
+    stopped = world.meet(Stop).decision.step
+    assert isinstance(stopped, Stop)
+    assert stopped.deployment_id == current.id
+    HAPPENINGS[event].run(world)
+    world.run(2400)
+    (unit,) = world.units()
+    assert unit.id == world.status.deployments[0].id
+    assert unit.state in ("STOPPED", "FAILED")
+    assert world.reason() in (Reason.STOPPED_REMOTELY, Reason.ENDPOINT_FAILED)
 
 
 # -- deleted in the midst --------------------------------------------------------------------------

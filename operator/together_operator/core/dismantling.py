@@ -13,7 +13,7 @@ from together_operator.core.routing import without
 from together_operator.core.sending import send
 from together_operator.core.steps import Decision, Record, Stop, Undeploy, waits
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import ENDED, Deployment, Endpoint
+from together_operator.resource.remote import ENDED, Deployment, Endpoint, Unavailable
 from together_operator.resource.status import DeploymentStatus, Role
 
 
@@ -159,7 +159,12 @@ def drained(case: Case, former: DeploymentStatus) -> float:
         Monotonic seconds.
     """
     since = case.memory.since(role_subject(former))
-    return (case.now if since is None else since) + case.timing.lag
+    due = (case.now if since is None else since) + case.timing.lag
+    unclear = case.memory.rejection("route")
+    if unclear is None or not isinstance(unclear.what, Unavailable):
+        return due
+    # A write of the traffic that had no answer may yet send it there.
+    return max(due, unclear.at + case.timing.settle)
 
 
 def _doubles(case: Case, endpoint: Endpoint) -> frozenset[str]:

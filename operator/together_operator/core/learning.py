@@ -322,8 +322,9 @@ def _written(
         return memory  # it was not this process's to make just now, which says nothing of Together
     verb, subject = subject_of(case, step)
     final = isinstance(outcome, Refused) and not outcome.retryable
-    of_next = isinstance(step, Start | Update) and step.deployment_id != case.deployment_id
-    if isinstance(step, Start) and not of_next and (final or isinstance(outcome, Done)):
+    one = step.deployment_id if isinstance(step, Start | Stop | Update) else case.deployment_id
+    of_another = one != case.deployment_id
+    if isinstance(step, Start) and not of_another and (final or isinstance(outcome, Done)):
         memory = replace(memory, restarted_for=case.desired.restart_requested_at)
     if isinstance(step, Delete) and isinstance(outcome, Absent):
         memory = _read(memory, case, step.endpoint_id, outcome, now)
@@ -345,4 +346,4 @@ def _written(
     if case.record.adopted and isinstance(step, Update) and step.change.display_name is not None:
         memory = replace(memory, marked_at=now)
     # What is on record as asked for is so of the one that serves.
-    return memory if of_next else acknowledged(memory, step)
+    return memory if of_another else acknowledged(memory, step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.deploying import own_ids
-from together_operator.core.dismantling import dismantle, drain, drained, halt
+from together_operator.core.dismantling import dismantle, drained, halt
 from together_operator.core.looking import details, read_since_listed
 from together_operator.core.parting import blocked
 from together_operator.core.routing import towards, without
@@ -133,17 +133,14 @@ def _unrouted(case: Case, endpoint: Endpoint, others: frozenset[str]) -> Decisio
 
 def _removed(case: Case, endpoint: Endpoint, others: frozenset[str]) -> Decision | None:
     """Stop and delete them, once no router sends them anything."""
-    awaited = {
-        entry.id
-        for entry in case.record.deployments
-        if entry.role == Role.FORMER and case.now < drained(case, entry)
-    }
     running = {d.id for d in endpoint.deployments or () if d.phase not in ENDED}
-    decision = dismantle(case, endpoint, others - (awaited & running), Reason.DELETING)
-    if decision is not None:
+    due = {entry.id: drained(case, entry) for entry in case.record.deployments}
+    awaited = {one: due[one] for one in others & running if case.now < due.get(one, case.now)}
+    decision = dismantle(case, endpoint, others - awaited.keys(), Reason.DELETING)
+    if decision is not None or not awaited:
         return decision
-    message = f"{', '.join(sorted(others))} is removed once no router can send it anything"
-    return case.wait(Reason.DELETING, message, drain(case))
+    message = f"{', '.join(sorted(awaited))} is removed once no router can send it anything"
+    return case.wait(Reason.DELETING, message, min(awaited.values()) - case.now)
 
 
 def stop(case: Case, endpoint_id: str) -> Decision | None:
