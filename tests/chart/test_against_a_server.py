@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.test_render import MATRIX
+from tests.chart.matrix import MATRIX
 from tests.support.chart import CHART, IMAGE, ROOT, render, rendered_rbac
 from tests.support.cluster import Run
 from tests.support.definition import until_served
