@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.chaos.boundary import Side
 from tests.chaos.proxy import Answer, Exchange
 from tests.support.judge import Judge
+from tests.support.moments import last_question, reads, recorded
 from tests.support.operator import Object, OperatorProcess, eventually, manifest, running_operator
-from tests.support.replicas import Fleet, Moment, Replica, fleet_of
+from tests.support.replicas import Fleet, Replica, fleet_of
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
-from together_operator.resource.names import API_VERSION
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -127,14 +126,6 @@ def test_the_second_takes_over_when_the_first_fails_and_at_once_when_it_ends(
     assert len(judge.posts()) == 1
 
 
-def recorded(exchange: Exchange, answer: Answer) -> bool:
-    """The API server has taken the record of a create that is about to be sent."""
-    if (exchange.method, answer.status) != ("PUT", 200) or "/status" not in exchange.path:
-        return False
-    operation = json.loads(exchange.body)["status"].get("operation", {})
-    return bool(operation.get("phase") == "Open")
-
-
 def test_frozen_between_record_and_order_and_woken_after_another_leads(
     fleet: Fleet, pair: tuple[Replica, Replica], team: Team
 ) -> None:
@@ -195,17 +186,6 @@ def test_frozen_with_an_order_under_way(
     assert [one.method for one in first.changes()] == ["POST"]
 
 
-def reads(test: Callable[[Object], Any]) -> Moment:
-    """The moment at which a process is told of a resource that passes a test."""
-
-    def moment(exchange: Exchange, answer: Answer) -> bool:
-        if exchange.method != "GET" or not exchange.path.endswith("/togetherendpoints/mixtral"):
-            return False
-        return bool(answer.status == 200 and test(json.loads(answer.body)))
-
-    return moment
-
-
 def test_frozen_with_a_change_in_hand(
     fleet: Fleet, pair: tuple[Replica, Replica], team: Team
 ) -> None:
@@ -230,19 +210,6 @@ def test_frozen_with_a_change_in_hand(
     bounds = [body["autoscaling"]["min_replicas"] for body in team.patches()]
     assert bounds == [2, 3]
     judge.one(found["status"]["endpointID"])
-
-
-def last_question() -> Moment:
-    """The moment at which a deletion has been told that it is not the definition that goes."""
-    forbidden = False
-
-    def moment(exchange: Exchange, answer: Answer) -> bool:
-        nonlocal forbidden
-        if "/customresourcedefinitions/" in exchange.path:
-            forbidden = answer.status == 403  # then discovery is asked
-        return forbidden and exchange.path == f"/apis/{API_VERSION}"
-
-    return moment
 
 
 def test_frozen_with_a_deletion_in_hand(
