@@ -16,7 +16,8 @@ from tests.support.chart import ROOT
 from tests.support.cluster import Run
 from tests.support.definition import define
 from tests.support.git import GitRepository
-from tests.support.operator import HARDWARE, OperatorProcess, eventually, running_operator
+from tests.support.operator import HARDWARE, OperatorProcess, eventually
+from tests.support.running import running_operator
 from together_local.cluster.cluster import Cluster
 
 QUICKSTART = (ROOT / "examples/quickstart.yaml").read_text()

@@ -12,7 +12,8 @@ from kubernetes import client, config
 
 from tests.support.definition import define
 from tests.support.measure import samples
-from tests.support.operator import OperatorProcess, running_operator
+from tests.support.operator import OperatorProcess
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.binaries import BinaryCache
 from together_local.cluster.control_plane import ControlPlane

@@ -22,7 +22,8 @@ from tests.chaos.kube import Kube
 from tests.chaos.proxy import Door, Loop, Proxy
 from tests.chaos.watches import Watches
 from tests.support.key_copies import KeyCopies
-from tests.support.operator import SPEED, OperatorProcess, running_operator
+from tests.support.operator import SPEED, OperatorProcess
+from tests.support.running import running_operator
 from together_local.cluster.cluster import Cluster
 from together_local.cluster.supervision import Supervisor
 from together_local.simulator import Options

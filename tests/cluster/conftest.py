@@ -10,7 +10,8 @@ import pytest
 from tests.cluster.resources import Resources
 from tests.support.cluster import Run
 from tests.support.definition import define
-from tests.support.operator import OperatorProcess, running_operator
+from tests.support.operator import OperatorProcess
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 from together_operator.resource.names import DEFINITION

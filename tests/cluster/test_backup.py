@@ -13,7 +13,8 @@ import pytest
 from tests.cluster.test_copies import restore, stopped
 from tests.support.contract import conditions
 from tests.support.judge import Judge
-from tests.support.operator import Object, OperatorProcess, eventually, manifest, running_operator
+from tests.support.operator import Object, OperatorProcess, eventually, manifest
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 

@@ -21,15 +21,8 @@ from tests.chaos.kube import Kube
 from tests.support.contract import conditions
 from tests.support.drawn import beyond, from_schema, spoils
 from tests.support.hostile import ODD_TEXTS, written
-from tests.support.operator import (
-    HARDWARE,
-    MODEL,
-    Object,
-    OperatorProcess,
-    eventually,
-    manifest,
-    running_operator,
-)
+from tests.support.operator import HARDWARE, MODEL, Object, OperatorProcess, eventually, manifest
+from tests.support.running import running_operator
 from tests.support.scale import examples
 from together_local.cluster.cluster import Cluster
 from together_operator.resource.crd import crd as definition

@@ -16,7 +16,8 @@ from tests.support.measure import (
     samples,
     versions,
 )
-from tests.support.operator import OperatorProcess, eventually, running_operator
+from tests.support.operator import OperatorProcess, eventually
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 from together_local.simulator.accounts import key_id

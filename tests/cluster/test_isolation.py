@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from tests.support.contract import conditions
-from tests.support.operator import Object, OperatorProcess, manifest, running_operator
+from tests.support.operator import Object, OperatorProcess, manifest
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 from together_local.simulator.accounts import key_id

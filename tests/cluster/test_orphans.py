@@ -11,16 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.measure import samples
-from tests.support.operator import (
-    HARDWARE,
-    KEYS,
-    MODEL,
-    OperatorProcess,
-    eventually,
-    manifest,
-    run_command,
-    running_operator,
-)
+from tests.support.operator import HARDWARE, KEYS, MODEL, OperatorProcess, eventually, manifest
+from tests.support.running import run_command, running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 from together_operator.controller.identity import CONFIGMAP

@@ -19,8 +19,9 @@ from tests.chaos.boundary import Side
 from tests.chaos.proxy import Answer, Exchange
 from tests.support.judge import Judge
 from tests.support.moments import last_question, reads, recorded
-from tests.support.operator import Object, OperatorProcess, eventually, manifest, running_operator
+from tests.support.operator import Object, OperatorProcess, eventually, manifest
 from tests.support.replicas import Fleet, Replica, fleet_of
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.cluster import Cluster
 

@@ -27,9 +27,8 @@ from tests.support.operator import (
     eventually,
     manifest,
     reason_of,
-    run_command,
-    running_operator,
 )
+from tests.support.running import run_command, running_operator
 from tests.support.team import Team
 from together_local.cluster.binaries import Binaries
 from together_local.cluster.control_plane import ControlPlane

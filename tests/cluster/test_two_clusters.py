@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.contract import conditions
 from tests.support.judge import Judge
-from tests.support.operator import Object, OperatorProcess, manifest, running_operator
+from tests.support.operator import Object, OperatorProcess, manifest
+from tests.support.running import running_operator
 from together_local.cluster.cluster import Cluster
 
 pytestmark = pytest.mark.timeout(600)

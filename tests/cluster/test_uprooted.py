@@ -14,13 +14,8 @@ import pytest
 from tests.support.chart import CHART, IMAGE
 from tests.support.definition import define
 from tests.support.judge import Judge
-from tests.support.operator import (
-    Object,
-    OperatorProcess,
-    eventually,
-    manifest,
-    running_operator,
-)
+from tests.support.operator import Object, OperatorProcess, eventually, manifest
+from tests.support.running import running_operator
 from tests.support.team import Team
 from together_local.cluster.binaries import Binaries
 from together_local.cluster.control_plane import ControlPlane

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.measure import all_serve, kubernetes_writes, many, reconciles, versions
-from tests.support.operator import OperatorProcess, eventually, running_operator
+from tests.support.operator import OperatorProcess, eventually
+from tests.support.running import running_operator
 from tests.support.team_v2 import TeamV2
 from together_local.cluster.cluster import Cluster
 
