@@ -250,6 +250,28 @@ MUTATIONS: tuple[Mutation, ...] = (
         "I8", "what stopped by itself is started again", "restarts",
         (Edit("upkeep:_start", "if not turned and not asked:", "if False:"),),
     ),
+    Mutation(
+        "Swap", "the traffic moves to what nobody has tried", "v2: swap",
+        (Edit("swapping:_go_on", "or _try(case, endpoint, following, seen, due)", ""),),
+        faults=frozenset(), events=(),
+    ),
+    Mutation(
+        "Swap", "the roles turn before the traffic does", "v2: swap",
+        (Edit("swapping:turned",
+              "if endpoint.weight(following.id) <= 0 or endpoint.weight(current.id) > 0:",
+              "if False:"),),
+        faults=frozenset(), events=(),
+    ),
+    Mutation(
+        "Swap", "what was ordered before a change is made after it", "v2: swap, other wishes",
+        (Edit("deploying:_post", "if made_of(name) != case.desired.immutable:", "if False:"),),
+        events=("yet other hardware",),
+    ),
+    Mutation(
+        "Swap", "Retain leaves the one that is to take the other's place", "v2: swap, kept",
+        (Edit("leaving:owed", "tuple(others) if _answers(case) else ()", "()"),),
+        faults=frozenset(), events=("policy retain", "delete"),
+    ),
 )  # fmt: skip
 """Every mutation. Rule 5's connection and rule 15's Lease are the process's, not the decision's."""
 
