@@ -252,7 +252,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "Swap", "the traffic moves to what nobody has tried", "v2: swap",
-        (Edit("swapping:_go_on", "or _try(case, endpoint, following, seen, due)", ""),),
+        (Edit("swapping:_try", "if case.memory.tried == following.id:", "if True:"),),
         faults=frozenset(), events=(),
     ),
     Mutation(
