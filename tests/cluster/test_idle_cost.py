@@ -8,14 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.measure import (
-    all_serve,
-    kubernetes_writes,
-    many,
-    reconciles,
-    samples,
-    versions,
-)
+from tests.support.measure import all_serve, kubernetes_writes, many, reconciles, samples, versions
 from tests.support.operator import OperatorProcess, eventually
 from tests.support.running import running_operator
 from tests.support.team import Team

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import traceback
-from collections.abc import AsyncIterator, Callable
-from typing import Any
-
-import pytest
+from collections.abc import AsyncIterator
 
 from tests.controller.fake_kube import FakeKube, Json
+from tests.controller.keyring import held, resource, ring, trouble
 from tests.controller.virtual import steady, virtually
-from tests.support.leaks import assert_no_key
-from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube_errors import Forbidden, KubeUnavailable
 from together_operator.controller.queue import Key
 from together_operator.controller.tombstone import Tombstone
 from together_operator.resource.document import TogetherEndpoint
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Unavailable
 
 TOMBSTONE = Tombstone("abcdef", "abcdefghijkl", ("aaaa",), 2e9)
-
-
-def ring(
-    kube: FakeKube,
-    *,
-    operator_key: Callable[[], str | None] = lambda: None,
-    namespaces: frozenset[str] = frozenset(),
-) -> KeyRing:
-    return KeyRing(kube.kube, "cluster", "system", steady, operator_key, namespaces, 60.0)
-
-
-def resource(kube: FakeKube, name: str = "one", **spec: Any) -> TogetherEndpoint:
-    key = kube.apply(name, **spec)
-    return TogetherEndpoint.parse(kube.endpoints[key])
-
-
-def held(found: HeldKey | Unavailable) -> HeldKey:
-    assert isinstance(found, HeldKey), found
-    return found
-
-
-def trouble(found: HeldKey | Unavailable) -> Unavailable:
-    assert isinstance(found, Unavailable)
-    return found
 
 
 def test_a_thousand_resources_of_one_secret_read_it_once() -> None:
@@ -361,57 +331,5 @@ def test_the_place_of_a_resource_is_its_namespace() -> None:
         kube.apply("one", "elsewhere")
         other = TogetherEndpoint.parse(kube.endpoints[Key("elsewhere", "one")])
         assert trouble(await ring(kube).user(other)).reason is Reason.SECRET_MISSING
-
-    virtually(scene())
-
-
-# -- whatever is in a Secret in place of a key -----------------------------------------------------
-
-UNUSABLE = (
-    "two-lines-0123456789\nX-Injected: yes",
-    "carriage-return-0123456789\r\nHost: elsewhere",
-    '{"api-key": "0123456789abcdef"}',
-    "schlüssel-0123456789-日本",
-    "nul-0123456789\x00abcdef",
-    "k3y-0123456789abcdef" * 100,
-)
-USABLE = (
-    '{"api-key":"0123456789abcdef"}',
-    "quote\"back\\slash'0123456789",
-    "a%2Fb+c=d&e?f#0123456789",
-    "Bearer:0123456789abcdef,X-Injected:yes",
-)
-
-
-@pytest.mark.parametrize("key", UNUSABLE, ids=lambda key: key[:12])
-def test_what_cannot_be_a_key_is_refused_without_being_shown(
-    key: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def scene() -> None:
-        kube = FakeKube()
-        kube.give_key(key)
-        keys = ring(kube)
-        with caplog.at_level("DEBUG"):
-            refused = trouble(await keys.user(resource(kube), anew=True))
-        assert refused.reason is Reason.UNAUTHORIZED
-        told = {"the message": refused.message, "the log": caplog.text, "a repr": repr(keys)}
-        assert_no_key(told, [key])
-
-    virtually(scene())
-
-
-@pytest.mark.parametrize("key", USABLE, ids=lambda key: key[:12])
-def test_a_key_of_any_characters_is_used_without_being_shown(key: str) -> None:
-    async def scene() -> None:
-        kube = FakeKube()
-        kube.give_key(key)
-        keys, one = ring(kube), resource(kube)
-        found = held(await keys.user(one, anew=True))
-        await keys.keep(one, found)
-        try:
-            raise RuntimeError(found, found.credential, keys)
-        except RuntimeError as error:
-            told = "".join(traceback.format_exception(error))
-        assert_no_key({"a traceback": told, "a repr": repr(found), "all": repr(keys)}, [key])
 
     virtually(scene())

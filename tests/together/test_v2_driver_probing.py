@@ -23,11 +23,7 @@ from together_local.simulator import Simulator
 from together_local.simulator.faults import Fault
 from together_operator.drivers import Deployer, V2Driver
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import (
-    Done,
-    Unavailable,
-    Weight,
-)
+from together_operator.resource.remote import Done, Unavailable, Weight
 
 
 class TestProbe:
