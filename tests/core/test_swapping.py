@@ -313,3 +313,15 @@ def test_a_suspended_one_stays_until_what_is_beside_it_may_go() -> None:
     world.run(900)
     assert world.gone()
     assert world.units() == [current]
+
+
+@pytest.mark.parametrize("moment", [Start, Route])
+def test_retain_keeps_one_that_serves_though_the_record_is_lost(moment: type) -> None:
+    world, _ = swapping(deletion_policy=DeletionPolicy.RETAIN)
+    world.meet(moment)
+    world.wipe_status()
+    world.delete()
+    world.run(2400)
+    assert world.gone()
+    (unit,) = world.units()
+    assert (unit.state, routed(world)) == ("READY", {unit.id})

@@ -330,7 +330,7 @@ MIXES: tuple[Mix, ...] = (
     Mix(
         "v2: swap, kept", "deleted in the midst, and the endpoint stays: Retain, Stop, the CRD",
         _of("kill", "lost reply", "late effect"), 1,
-        ("policy stop", "policy retain", "delete", "the CRD is removed"),
+        ("policy stop", "policy retain", "delete", "the CRD is removed", "wipe status"),
         lambda: swapping(unlist=1.0), weight=2.0,
     ),
     Mix(

@@ -14,7 +14,7 @@ from together_operator.core.case import Case
 from together_operator.core.claiming import claim
 from together_operator.core.deploying import own_ids, recognise_deployment
 from together_operator.core.dismantling import dismantle, foreign
-from together_operator.core.leaving import ordered, owed, stop, trim
+from together_operator.core.leaving import owed, stop, trim, unrecorded
 from together_operator.core.looking import details
 from together_operator.core.naming import ours
 from together_operator.core.parting import blocked, farewell, left_behind, regardless, released
@@ -72,7 +72,7 @@ def delete(case: Case) -> Decision:
 def _fate(case: Case) -> DeletionPolicy | Decision:
     """What becomes of the endpoint: what the person says, unless nobody says anything of it."""
     policy = case.desired.policy(adopted=bool(case.record.adopted))
-    nothing = policy is DeletionPolicy.RETAIN and not owed(case) and not ordered(case)
+    nothing = policy is DeletionPolicy.RETAIN and not owed(case) and not unrecorded(case)
     if nothing or _untouched(case):
         return policy
     return find_definition(case) or (DeletionPolicy.RETAIN if uprooted(case) else policy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.causes import cause
-from together_operator.core.deploying import own_ids
+from together_operator.core.deploying import own_ids, recognise_deployment
 from together_operator.core.dismantling import dismantle, drained, halt
 from together_operator.core.looking import details, read_since_listed
 from together_operator.core.parting import blocked
@@ -38,16 +38,21 @@ def owed(case: Case) -> tuple[str, ...]:
     return tuple(others) if _answers(case) else ()
 
 
-def ordered(case: Case) -> bool:
-    """Whether one that was to take another's place may have been made, which does not run.
+def unrecorded(case: Case) -> bool:
+    """Whether something may be there that is not on record by its id.
+
+    That is one on order that was to take another's place, which does not run; or all that there is,
+    where the status was lost.
 
     Args:
         case: The resource, being deleted.
     """
     operation = case.operation
-    under_way = operation is not None and operation.deploying is not None
-    under_way = under_way and not case.desired.spec.suspend
-    return under_way and case.current is not None and _answers(case)
+    if operation is None or case.desired.spec.suspend or not _answers(case):
+        return False
+    if operation.deploying is not None:
+        return case.current is not None
+    return not case.record.deployments
 
 
 def _answers(case: Case) -> bool:
@@ -72,10 +77,10 @@ def trim(case: Case, endpoint_id: str) -> Decision | None:
     """
     if owed(case):
         return _looked(case, endpoint_id)
-    if not ordered(case) or case.credential is None:
+    if not unrecorded(case) or case.credential is None:
         return None
     decision = _looked(case, endpoint_id)
-    # It costs nothing, so that nobody is kept waiting for it.
+    # Nothing is known to cost anything, so that nobody is kept waiting.
     return None if decision is None or waits(decision) else decision
 
 
@@ -92,13 +97,17 @@ def _looked(case: Case, endpoint_id: str) -> Decision | None:
 
 def _trimmed(case: Case, endpoint_id: str) -> Decision | None:
     known, endpoint = owed(case), case.endpoint
-    if not known and not ordered(case):
+    if not known and not unrecorded(case):
         return None
     fresh = case.memory.details_at >= (case.memory.ending or case.now)
     hidden = endpoint is None or any(endpoint.deployment(one) is None for one in known)
+    hidden = hidden or not known
     if endpoint is None or not fresh or (hidden and not read_since_listed(case, endpoint_id)):
         message = f"Looking what runs in {endpoint_id}"
         return details(case, endpoint_id, Reason.DELETING, message)
+    recognised = recognise_deployment(case, endpoint)
+    if recognised is not None:
+        return recognised
     others = _others(case, endpoint)
     if not others:
         return None

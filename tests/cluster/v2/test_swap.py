@@ -366,9 +366,9 @@ def test_suspended_meanwhile(team: TeamV2) -> None:
         settled(team)
 
 
-@pytest.mark.parametrize("policy", ["Delete", "Stop"])
+@pytest.mark.parametrize("policy", ["Delete", "Stop", "Retain"])
 def test_deleted_meanwhile(team: TeamV2, policy: str) -> None:
-    serving(team, deletionPolicy=policy)
+    _, old = serving(team, deletionPolicy=policy)
     slowly(team)
     judge = JudgeV2.of(team)
     team.spec("mixtral", hardware=ANOTHER_HARDWARE)
@@ -379,7 +379,10 @@ def test_deleted_meanwhile(team: TeamV2, policy: str) -> None:
         assert team.live() == team.homes() == []
     else:
         assert team.homes()
-        assert {one["state"] for one in judge.live()} == {of_state("STOPPED")}
+        (kept,) = judge.live()
+        assert kept["id"] == old
+        assert team.split() == {old: 100}
+        assert kept["state"] == of_state("STOPPED" if policy == "Stop" else "READY")
 
 
 def test_a_persons_part_of_the_traffic_is_kept(team: TeamV2) -> None:
