@@ -9,15 +9,8 @@ from together_operator.resource import names
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import Autoscaling, DeletionPolicy, State
 
+from .beginnings import serving
 from .world import UID, World
-
-
-def serving() -> World:
-    """A world in which the endpoint serves."""
-    world = World.with_resource()
-    world.run(200)
-    assert world.reason() == Reason.SERVING
-    return world
 
 
 def change(world: World, key: str | None) -> None:

@@ -17,6 +17,7 @@ from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Autoscaling, DeletionPolicy
 from together_operator.resource.status import Status
 
+from .beginnings import serving
 from .process_model import HOST
 from .together_model import EPOCH
 from .world import World
@@ -52,14 +53,6 @@ TABLE = {
     HOLD: {Reason.SUSPENDED, Reason.DELETION_SUSPENDED},
 }  # fmt: skip
 BY_REASON = {reason: meaning for meaning, reasons in TABLE.items() for reason in reasons}
-
-
-def serving(**wishes: object) -> World:
-    """A world in which the endpoint serves."""
-    world = World.with_resource(**wishes)
-    world.run(200)
-    assert world.reason() == Reason.SERVING
-    return world
 
 
 def case_of(world: World) -> Case:

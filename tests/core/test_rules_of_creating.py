@@ -8,27 +8,11 @@ from together_operator.core.marker import NAME_LIMIT, Marker
 from together_operator.core.steps import Create, KeepKey, List, Prepare, Record
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Order
 from together_operator.resource.status import OperationPhase
 
+from .beginnings import serving
 from .process_model import Process
 from .world import UID, World
-
-
-def serving() -> World:
-    """A world in which the endpoint serves."""
-    world = World.with_resource()
-    world.run(200)
-    assert world.reason() == Reason.SERVING
-    return world
-
-
-def order_of(world: World, label: str = "nothing") -> Order:
-    """Go on to a POST that turns out in a certain way; what it asked for."""
-    step = world.meet(Create, label).decision.step
-    assert isinstance(step, Create)
-    return step.order
-
 
 # -- 1: the order ----------------------------------------------------------------------------------
 

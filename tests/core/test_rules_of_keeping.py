@@ -7,37 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from together_operator.core.steps import (
-    Create,
-    Delete,
-    Deploy,
-    Prepare,
-    Record,
-    Start,
-    Update,
-)
+from together_operator.core.steps import Delete, Deploy, Prepare, Record, Start, Update
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Order
 from together_operator.resource.spec import Api, State
 
+from .beginnings import order_of, serving, two_attempts
 from .process_model import Process
 from .world import UID, World
-
-
-def serving() -> World:
-    """A world in which the endpoint serves."""
-    world = World.with_resource()
-    world.run(200)
-    assert world.reason() == Reason.SERVING
-    return world
-
-
-def order_of(world: World, label: str = "nothing") -> Order:
-    """Go on to a POST that turns out in a certain way; what it asked for."""
-    step = world.meet(Create, label).decision.step
-    assert isinstance(step, Create)
-    return step.order
-
 
 # -- 10: the lost record ---------------------------------------------------------------------------
 
@@ -95,17 +71,6 @@ def test_rule_10_any_one_trace_of_the_past_is_enough(kept: str) -> None:
 
 
 # -- 11: the sweep ---------------------------------------------------------------------------------
-
-
-def two_attempts() -> tuple[World, Order]:
-    """It serves, and the first of two attempts may come beyond its bound; what it asked for."""
-    world = World.with_resource()
-    world.judge.bounded = False
-    order = order_of(world)
-    world.run(600)
-    assert world.reason() == Reason.SERVING
-    assert len(world.operation.open) == 1
-    return world, order
 
 
 def test_rule_11_an_extra_with_an_open_nonce_is_recorded_then_deleted() -> None:

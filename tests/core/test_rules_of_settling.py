@@ -9,7 +9,7 @@ import pytest
 from together_operator.core.steps import Create, Look, Wait
 from together_operator.resource.reasons import Reason
 
-from .test_rules_of_creating import order_of
+from .beginnings import order_of
 from .world import UID, World
 
 # -- 6: the scan -----------------------------------------------------------------------------------

@@ -10,15 +10,8 @@ from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Bounds
 from together_operator.resource.spec import Autoscaling, State
 
+from .beginnings import serving
 from .world import World
-
-
-def serving(**wishes: object) -> World:
-    """A world in which the endpoint serves."""
-    world = World.with_resource(**wishes)
-    world.run(200)
-    assert world.reason() == Reason.SERVING
-    return world
 
 
 def stops_by_itself(world: World) -> None:

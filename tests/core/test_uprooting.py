@@ -10,15 +10,8 @@ from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import DeletionPolicy
 from together_operator.resource.status import Price
 
+from .beginnings import serving
 from .world import UID, World
-
-
-def serving(**wishes: object) -> World:
-    """A world in which the endpoint serves."""
-    world = World.with_resource(**wishes)
-    world.run(200)
-    assert world.reason() == Reason.SERVING
-    return world
 
 
 @pytest.mark.parametrize("policy", [None, *DeletionPolicy])
