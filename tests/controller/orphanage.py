@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from tests.controller.stage import Stage
 from together_operator.controller.identity import CONFIGMAP, establish
 from together_operator.core.marker import Marker
@@ -33,16 +31,6 @@ def known(stage: Stage) -> dict[str, Why]:
 
 def told(stage: Stage) -> list[tuple[str, str]]:
     return [(reason, text) for name, reason, text in stage.told.events if name == CONFIGMAP]
-
-
-def metric(stage: Stage, name: str, **labels: str) -> list[float]:
-    text = stage.metrics.exposition("")[0].decode()
-    return [
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == f"together_operator_{name}" and labels.items() <= sample.labels.items()
-    ]
 
 
 async def settled(stage: Stage) -> dict[str, Why]:

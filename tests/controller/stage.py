@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, cast
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.controller.fake_deployer import FakeDeployer
 from tests.controller.fake_driver import FakeDriver
 from tests.controller.fake_kube import FakeKube
@@ -272,6 +274,17 @@ async def until(so: Callable[[], bool], within: float = 600.0) -> None:
     async with asyncio.timeout(within):
         while not so():  # noqa: ASYNC110 - what is waited for sends no word
             await asyncio.sleep(0.05)
+
+
+def metric(stage: Stage, name: str, **labels: str) -> list[float]:
+    """The values of one of the operator's metrics, of those samples that have these labels."""
+    text = stage.metrics.exposition("")[0].decode()
+    return [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == f"together_operator_{name}" and labels.items() <= sample.labels.items()
+    ]
 
 
 def dollars(amount: int) -> Guards:

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.controller.stage import ML, Stage, until
+from tests.controller.stage import ML, Stage, metric, until
 from tests.controller.virtual import virtually, wall
 from together_operator.controller.queue import Key
 from together_operator.core.marker import Marker
@@ -20,16 +19,6 @@ from together_operator.resource.spec import Api
 TWO = Key("ml", "two")
 CLOSED = Refused(Reason.V1_CLOSED, "Together has closed API v1")
 GONE = Unavailable(Reason.UNREACHABLE, "Together does not know the route")
-
-
-def metric(stage: Stage, name: str, **labels: str) -> list[float]:
-    text = stage.metrics.exposition("")[0].decode()
-    return [
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == f"together_operator_{name}" and labels.items() <= sample.labels.items()
-    ]
 
 
 def closed(stage: Stage) -> Stage:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.controller.fake_driver import FakeDriver
-from tests.controller.orphanage import HOUR, known, mark, metric, scenery, settled, told
-from tests.controller.stage import ML, until
+from tests.controller.orphanage import HOUR, known, mark, scenery, settled, told
+from tests.controller.stage import ML, metric, until
 from tests.controller.virtual import virtually, wall
 from together_operator.controller.census import Census
 from together_operator.controller.queue import Key

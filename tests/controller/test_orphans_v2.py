@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.controller.orphanage import HOUR, known, metric, told
-from tests.controller.stage import ML, Stage, until
+from tests.controller.orphanage import HOUR, known, told
+from tests.controller.stage import ML, Stage, metric, until
 from tests.controller.virtual import virtually
 from together_operator.controller.identity import establish
 from together_operator.core.marker import Marker
