@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.measure import all_serve, kubernetes_writes, many, reconciles, samples, versions
+from tests.support.measure import (
+    all_serve,
+    at_rest,
+    kubernetes_writes,
+    many,
+    reconciles,
+    samples,
+    versions,
+)
 from tests.support.operator import OperatorProcess, eventually
 from tests.support.running import running_operator
 from tests.support.team import Team
@@ -48,7 +56,7 @@ def teams(
 
 def test_nothing_happens_and_nothing_is_done(teams: list[Team]) -> None:
     operator = teams[0].operator
-    at_rest(operator)
+    at_rest(operator, INTERVAL)
     writes, worked = kubernetes_writes(operator), reconciles(operator)
     before = versions(operator.spaces)
     began = time.time()
@@ -70,7 +78,7 @@ def test_nothing_happens_and_nothing_is_done(teams: list[Team]) -> None:
 
 def test_a_restart_writes_nothing(teams: list[Team]) -> None:
     operator = teams[0].operator
-    at_rest(operator)
+    at_rest(operator, INTERVAL)
     before = versions(operator.spaces)
     operator.stop()
     began = time.time()
@@ -78,24 +86,13 @@ def test_a_restart_writes_nothing(teams: list[Team]) -> None:
     eventually(
         "every resource has been looked at", lambda: reconciles(operator, "resume") >= 2 * EACH
     )
-    at_rest(operator)
+    at_rest(operator, INTERVAL)
 
     since = operator.simulator.admin.ledger(began)["requests"]
     assert {(r["method"], r["path"]) for r in since} == {("GET", "/v1/endpoints")}
     assert versions(operator.spaces) == before
     assert kubernetes_writes(operator) == {}
     assert per_hour(operator) == 2 * EACH * 10.80
-
-
-def at_rest(operator: OperatorProcess) -> None:
-    """Wait until nothing is worked on any more, over two polls."""
-
-    def quiet() -> bool:
-        before = reconciles(operator)
-        time.sleep(2 * INTERVAL)
-        return reconciles(operator) == before
-
-    eventually("the operator is at rest", quiet, within=120)
 
 
 def per_hour(operator: OperatorProcess) -> float:

@@ -14,17 +14,12 @@ import pytest
 
 from tests.support.argo_health import Situation, expect_health
 from tests.support.contract import assert_row, conditions
-from tests.support.operator import HARDWARE, MODEL, Object, OperatorProcess, eventually, manifest
+from tests.support.operator import HARDWARE, MODEL, OperatorProcess, eventually, manifest
+from tests.support.rows import assert_serving
 from tests.support.team import Team
 from together_operator.resource.names import FINALIZER, OWNER_UID
 
 MARKER = r" tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
-
-
-def assert_serving(found: Object) -> None:
-    assert_row(
-        found, "Serving", ready=True, available=True, reconciling=False, stalled=False, synced=True
-    )
 
 
 def test_from_nothing_to_ready_and_back(team: Team) -> None:

@@ -13,18 +13,10 @@ import pytest
 from tests.support.argo_health import Situation, expect_health
 from tests.support.contract import assert_row, conditions
 from tests.support.operator import MODEL, Object, eventually, manifest
+from tests.support.rows import assert_refused
 from tests.support.team import Team
 
 ORDER = {"method": "POST", "path_regex": "^/v1/endpoints$"}
-
-
-def assert_refused(found: Object, reason: str) -> str:
-    """A definite refusal: somebody must act; the message, which says how."""
-    assert_row(
-        found, reason, ready=False, available=False, reconciling=False, stalled=True, synced=True
-    )
-    expect_health(Situation.REFUSED, found)
-    return str(conditions(found)["Stalled"]["message"])
 
 
 def assert_waiting(found: Object, reason: str, *, synced: bool = True) -> str:

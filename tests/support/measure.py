@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,22 @@ def reconciles(operator: OperatorProcess, trigger: str | None = None) -> float:
     """
     found = samples(operator.metrics(), "together_operator_reconciles_total")
     return sum(value for labels, value in found if trigger in (None, labels["trigger"]))
+
+
+def at_rest(operator: OperatorProcess, interval: float) -> None:
+    """Wait until nothing is worked on any more, over two polls.
+
+    Args:
+        operator: The operator.
+        interval: Seconds between two polls of it.
+    """
+
+    def quiet() -> bool:
+        before = reconciles(operator)
+        time.sleep(2 * interval)
+        return reconciles(operator) == before
+
+    eventually("the operator is at rest", quiet, within=120)
 
 
 def many(space: Namespace, names: Sequence[str], **spec: Any) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.measure import all_serve, kubernetes_writes, many, reconciles, versions
-from tests.support.operator import OperatorProcess, eventually
+from tests.support.measure import all_serve, at_rest, kubernetes_writes, many, reconciles, versions
+from tests.support.operator import eventually
 from tests.support.running import running_operator
 from tests.support.team_v2 import TeamV2
 from together_local.cluster.cluster import Cluster
@@ -42,19 +42,8 @@ def team(
         yield found
 
 
-def at_rest(operator: OperatorProcess) -> None:
-    """Wait until nothing is worked on any more, over two polls."""
-
-    def quiet() -> bool:
-        before = reconciles(operator)
-        time.sleep(2 * INTERVAL)
-        return reconciles(operator) == before
-
-    eventually("the operator is at rest", quiet, within=120)
-
-
 def test_nothing_happens_and_nothing_is_done(team: TeamV2) -> None:
-    at_rest(team.operator)
+    at_rest(team.operator, INTERVAL)
     writes, worked = kubernetes_writes(team.operator), reconciles(team.operator)
     before = versions(team.operator.spaces)
     began = time.time()
@@ -77,7 +66,7 @@ def test_nothing_happens_and_nothing_is_done(team: TeamV2) -> None:
 
 
 def test_a_restart_writes_nothing(team: TeamV2) -> None:
-    at_rest(team.operator)
+    at_rest(team.operator, INTERVAL)
     before, everything = versions(team.operator.spaces), len(OF_V1) + len(OF_V2)
     team.operator.stop()
     began = time.time()
@@ -86,7 +75,7 @@ def test_a_restart_writes_nothing(team: TeamV2) -> None:
         "every resource has been looked at",
         lambda: reconciles(team.operator, "resume") >= everything,
     )
-    at_rest(team.operator)
+    at_rest(team.operator, INTERVAL)
     asked = [r for r in team.of_v1(path="/") if r["at"] > began]
     assert {r["method"] for r in asked} == {"GET"}
     others = [r["path"] for r in asked if not r["path"].endswith("/endpoints")]

@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.argo_health import Situation, expect_health
 from tests.support.contract import assert_row, conditions
-from tests.support.operator import HARDWARE, MODEL, Object, eventually
+from tests.support.operator import HARDWARE, MODEL, eventually
+from tests.support.rows import assert_serving
 from tests.support.team_v2 import (
     HARDWARE_V2,
     JudgeV2,
@@ -24,12 +25,6 @@ from tests.support.team_v2 import (
 )
 
 MARKED = r"[a-z2-7]{5}-tep-[a-z2-7]{6}-[a-z2-7]{12}-[a-z2-7]{4}"
-
-
-def assert_serving(found: Object) -> None:
-    assert_row(
-        found, "Serving", ready=True, available=True, reconciling=False, stalled=False, synced=True
-    )
 
 
 def test_from_nothing_to_ready_and_back(team: TeamV2) -> None:

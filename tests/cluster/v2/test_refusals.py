@@ -11,22 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.argo_health import Situation, expect_health
-from tests.support.contract import assert_row, conditions
+from tests.support.contract import conditions
 from tests.support.operator import HARDWARE, MODEL, Object, eventually
+from tests.support.rows import assert_refused
 from tests.support.team_v2 import ANOTHER_HARDWARE, JudgeV2, TeamV2, bounds, manifest_v2
 
 SEVERAL = "openai/gpt-oss-120b"
 """A model that has two configs for each hardware: one with a draft model and one without."""
-
-
-def assert_refused(found: Object, reason: str) -> str:
-    """A definite refusal: somebody must act; the message, which says how."""
-    assert_row(
-        found, reason, ready=False, available=False, reconciling=False, stalled=True, synced=True
-    )
-    expect_health(Situation.REFUSED, found)
-    return str(conditions(found)["Stalled"]["message"])
 
 
 def assert_quiet(team: TeamV2, found: Object) -> None:
