@@ -8,43 +8,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.simulator.api import MODEL, UP, Api, create_body, error_of
+from tests.simulator.api import MODEL, UP, Api, create_body
+from tests.simulator.probes_life import (
+    delete_while_starting,
+    idle_stop,
+    idles_out,
+    idles_out_after_null_update,
+    idles_out_by_null,
+    long_timeout,
+    patch_while_starting,
+    patch_while_stopping,
+    refused_request_keeps_awake,
+    scaled_after_a_minute,
+    serves_when_started,
+    shown,
+    start_from_error,
+    stopped_after_a_minute,
+    timeline,
+)
 from together_local.simulator import Profile, Simulator
 
 Probe = Callable[[Api, Simulator], Awaitable[Any]]
-
-
-async def _timeline(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    seen = []
-    for _ in range(24):
-        together.console.advance(10)
-        seen.append((await api.get(created["id"])).json()["state"])
-    seen.append((await api.chat(created["name"])).status_code)
-    return seen
-
-
-async def _serves_when_started(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    together.console.advance(130)
-    return (await api.chat(created["name"])).status_code
-
-
-async def _stopped_after_a_minute(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    together.console.advance(UP)
-    await api.patch(created["id"], state="STOPPED")
-    together.console.advance(60)
-    return await api.state(created["id"])
-
-
-async def _scaled_after_a_minute(api: Api, together: Simulator) -> Any:
-    together.console.assume({"extra_fields": True})
-    created = await api.create()
-    together.console.advance(UP)
-    await api.patch(created["id"], autoscaling={"min_replicas": 2, "max_replicas": 2})
-    together.console.advance(60)
-    return (await api.get(created["id"])).json()["autoscaling"]["ready_replicas"]
 
 
 async def _listed_at_once(api: Api, together: Simulator) -> Any:
@@ -77,29 +61,6 @@ async def _second_delete(api: Api, together: Simulator) -> Any:
 async def _date(api: Api, together: Simulator) -> Any:
     del together
     return (await api.http.get("/hardware")).headers["Date"]
-
-
-async def _idles_out(api: Api, together: Simulator, **body: Any) -> Any:
-    request = {
-        "model": MODEL,
-        "hardware": "2x_nvidia_h100_80gb_sxm",
-        "autoscaling": {"min_replicas": 1, "max_replicas": 1},
-        **body,
-    }
-    created = (await api.http.post("/endpoints", json=request)).json()
-    together.console.advance(UP + 7200)
-    return await api.state(created["id"])
-
-
-async def _idles_out_by_null(api: Api, together: Simulator) -> Any:
-    return await _idles_out(api, together, inactive_timeout=None)
-
-
-async def _idles_out_after_null_update(api: Api, together: Simulator) -> Any:
-    created = await api.create(inactive_timeout=60)
-    await api.patch(created["id"], inactive_timeout=None)
-    together.console.advance(UP + 7200)
-    return await api.state(created["id"])
 
 
 async def _min_zero(api: Api, together: Simulator) -> Any:
@@ -144,19 +105,6 @@ async def _empty_patch(api: Api, together: Simulator) -> Any:
     del together
     created = await api.create()
     return (await api.patch(created["id"])).status_code
-
-
-async def _patch_while_stopping(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    together.console.advance(UP)
-    await api.patch(created["id"], state="STOPPED")
-    return (await api.patch(created["id"], display_name="x")).status_code
-
-
-async def _start_from_error(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    together.console.force(created["id"], {"state": "ERROR"})
-    return (await api.patch(created["id"], state="STARTED")).status_code
 
 
 async def _mine_false(api: Api, together: Simulator) -> Any:
@@ -210,18 +158,6 @@ async def _flaps(api: Api, together: Simulator) -> Any:
     created = await api.create()
     together.console.advance(UP)
     return {(await api.chat(created["name"])).status_code for _ in range(20)}
-
-
-async def _refused_request_keeps_awake(api: Api, together: Simulator) -> Any:
-    created = await api.create(
-        model="intfloat/multilingual-e5-large-instruct",
-        hardware="1x_nvidia_h100_80gb_sxm",
-        inactive_timeout=30,
-    )
-    together.console.advance(UP + 29 * 60)
-    assert error_of(await api.chat(created["name"]))["code"] == "unsupported_model_type"
-    together.console.advance(29 * 60)
-    return await api.state(created["id"])
 
 
 async def _extra(api: Api, together: Simulator) -> Any:
@@ -280,20 +216,6 @@ async def _get_at_once(api: Api, together: Simulator) -> Any:
     return (await api.get(created["id"])).status_code
 
 
-async def _long_timeout(api: Api, together: Simulator) -> Any:
-    del together
-    created = await api.create()
-    timeout = {"inactive_timeout": 2000}
-    return (await api.post(**timeout)).status_code, (
-        await api.patch(created["id"], **timeout)
-    ).status_code
-
-
-async def _shown(api: Api, together: Simulator) -> Any:
-    del together
-    return sorted(await api.create())
-
-
 async def _default_name(api: Api, together: Simulator) -> Any:
     del together
     return (await api.create())["display_name"]
@@ -311,20 +233,6 @@ async def _bad_zone(api: Api, together: Simulator) -> Any:
     return (await api.post(availability_zone="mars-1a")).status_code
 
 
-async def _patch_while_starting(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    together.console.advance(10)
-    renamed = await api.patch(created["id"], display_name="x")
-    # A stop is always accepted.
-    return renamed.status_code, (await api.patch(created["id"], state="STOPPED")).status_code
-
-
-async def _delete_while_starting(api: Api, together: Simulator) -> Any:
-    created = await api.create()
-    together.console.advance(10)
-    return (await api.delete(created["id"])).status_code
-
-
 async def _many_requests(api: Api, together: Simulator) -> Any:
     del together
     responses = [await api.http.get("/endpoints") for _ in range(4)]
@@ -336,36 +244,30 @@ async def _many_requests_limited(api: Api, together: Simulator) -> Any:
     return await _many_requests(api, together)
 
 
-async def _idle_stop(api: Api, together: Simulator) -> Any:
-    created = await api.create(inactive_timeout=30)
-    together.console.advance(130 + 30 * 60)
-    return await api.state(created["id"])
-
-
 SWITCHES: dict[str, tuple[Any, Probe]] = {
-    "pending_seconds": (50, _timeline),
-    "starting_seconds": (20, _timeline),
-    "stopping_seconds": (100, _stopped_after_a_minute),
-    "serving_delay_seconds": (0, _serves_when_started),
-    "scale_up_seconds": (61, _scaled_after_a_minute),
+    "pending_seconds": (50, timeline),
+    "starting_seconds": (20, timeline),
+    "stopping_seconds": (100, stopped_after_a_minute),
+    "serving_delay_seconds": (0, serves_when_started),
+    "scale_up_seconds": (61, scaled_after_a_minute),
     "create_list_lag_seconds": (5, _listed_at_once),
     "create_get_lag_seconds": (5, _get_at_once),
-    "inactive_timeout_ceiling": (1440, _long_timeout),
-    "inactive_timeout_shown": (True, _shown),
+    "inactive_timeout_ceiling": (1440, long_timeout),
+    "inactive_timeout_shown": (True, shown),
     "display_name_default": ("name", _default_name),
     "availability_zone_from": ("query", _zone_in_query),
     "bad_zone": ("ignore", _bad_zone),
-    "patch_while_starting": ("conflict", _patch_while_starting),
-    "delete_in_transition": ("conflict", _delete_while_starting),
+    "patch_while_starting": ("conflict", patch_while_starting),
+    "delete_in_transition": ("conflict", delete_while_starting),
     "rate_limit_per_minute": (2, _many_requests),
     "rate_limit_retry_after": (False, _many_requests_limited),
-    "idle_stop_path": ("direct", _idle_stop),
+    "idle_stop_path": ("direct", idle_stop),
     "delete_list_lag_seconds": (2, _listed_after_delete),
     "delete_get_lag_seconds": (2, _get_after_delete),
     "date_skew_seconds": (-3600, _date),
-    "inactive_timeout_when_omitted": (0, _idles_out),
-    "inactive_timeout_when_null": (60, _idles_out_by_null),
-    "inactive_timeout_null_on_update": ("keep", _idles_out_after_null_update),
+    "inactive_timeout_when_omitted": (0, idles_out),
+    "inactive_timeout_when_null": (60, idles_out_by_null),
+    "inactive_timeout_null_on_update": ("keep", idles_out_after_null_update),
     "min_replicas_floor": (1, _min_zero),
     "max_replicas_ceiling": (8, _many),
     "half_autoscaling": ("merge", _half),
@@ -379,8 +281,8 @@ SWITCHES: dict[str, tuple[Any, Probe]] = {
     "second_delete_status": (204, _second_delete),
     "retired_patch": ("refuse", _renamed_when_closed),
     "empty_patch": ("refuse", _empty_patch),
-    "patch_while_stopping": ("conflict", _patch_while_stopping),
-    "start_from_error": ("refuse", _start_from_error),
+    "patch_while_stopping": ("conflict", patch_while_stopping),
+    "start_from_error": ("refuse", start_from_error),
     "mine_false": ("refuse", _mine_false),
     "mine_scope": ("key", _mine),
     "list_order": ("oldest", _order),
@@ -392,7 +294,7 @@ SWITCHES: dict[str, tuple[Any, Probe]] = {
     "patch_bounces": (True, _bounce),
     "inference_by_id": (True, _by_id),
     "not_running_share": (0.5, _flaps),
-    "refused_requests_are_activity": (False, _refused_request_keeps_awake),
+    "refused_requests_are_activity": (False, refused_request_keeps_awake),
     "extra_fields": (True, _extra),
     "minute_rounding": ("down", _bill),
     "bill_stopping": (True, _bill),
