@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from together_operator.core.steps import Deploy, Probe, Record, Route, Start, Stop, Undeploy
 from together_operator.resource import names
@@ -11,6 +13,7 @@ from together_operator.resource.spec import DeletionPolicy, Replacement
 
 from .deployments_model import Unit
 from .happenings import HAPPENINGS
+from .process_model import Process
 from .test_deploying import a_world, serving
 from .world import HARDWARE, World
 
@@ -33,6 +36,13 @@ def roles(world: World) -> dict[str, str]:
 def routed(world: World) -> set[str]:
     """Who has the traffic."""
     return {w.deployment_id for w in world.mine()[0].traffic if w.weight > 0}
+
+
+def due(world: World) -> tuple[Process, str]:
+    """Who is the next to have something to do, as soon as there is somebody."""
+    while not world.ready():
+        world.pass_time(5.0)
+    return world.ready()[0]
 
 
 def replaced(world: World, current: Unit, within: float = 900.0) -> Unit:
@@ -217,6 +227,35 @@ def test_the_stop_of_the_former_one_is_no_wish_to_stop_and_start_again(event: st
     assert unit.id == world.status.deployments[0].id
     assert unit.state in ("STOPPED", "FAILED")
     assert world.reason() in (Reason.STOPPED_REMOTELY, Reason.ENDPOINT_FAILED)
+
+
+_ENDINGS = ("ok", "lost", "nothing", "late", "refused", "unsent", "kill", "kill-after", "kill-late")
+_STORIES = settings.get_profile("core").max_examples // 5
+_CHAPTERS = st.tuples(
+    st.sampled_from([HARDWARE, ANOTHER, FURTHER]), st.integers(1, 14), st.sampled_from(_ENDINGS)
+)
+
+
+@given(st.lists(_CHAPTERS, min_size=1, max_size=5))
+@settings(settings.get_profile("core"), max_examples=_STORIES)
+def test_whatever_is_wished_in_whichever_moment_the_last_wish_is_what_serves(
+    story: list[tuple[str, int, str]],
+) -> None:
+    world = serving(replacement=Replacement.SWAP)
+    for hardware, turns, ending in story:
+        world.edit(hardware=hardware)
+        for left in reversed(range(turns)):
+            process, uid = due(world)
+            thought = process.think(world, uid)
+            if thought is not None:
+                possible = left == 0 and ending in world.labels(thought)
+                world.act(process, thought, ending if possible else "ok")
+    world.run(3000)
+    assert world.reason() == Reason.SERVING, world.condition().message
+    (unit,) = world.units()
+    assert (unit.hardware, unit.state) == (story[-1][0], "READY")
+    assert roles(world) == {unit.id: "Current"}
+    assert routed(world) == {unit.id}
 
 
 # -- deleted in the midst --------------------------------------------------------------------------
