@@ -106,5 +106,30 @@ def test_of_a_swap_whose_record_is_lost_one_is_left() -> None:
     virtually(scene())
 
 
+@pytest.mark.parametrize("policy", ["Retain", "Stop"])
+@pytest.mark.parametrize("moment", ["Next", "Former"])
+def test_a_deletion_that_keeps_the_endpoint_keeps_what_serves_in_it(
+    policy: str, moment: str
+) -> None:
+    async def scene() -> None:
+        stage = Stage(first=Api.V2)
+        stage.together_v2.prices["2x_gpu"] = stage.together_v2.prices["1x_gpu"]
+        await stage.serving(replacement="Swap", deletionPolicy=policy)
+        async with stage.running(timers=True):
+            stage.kube.apply(hardware="2x_gpu")
+            stage.operator.enqueue(ML, "update")
+            await until(lambda: moment in roles(stage))
+            await until(lambda: len(stage.together_v2.running) == 2)
+            stage.kube.delete(ML)
+            stage.operator.enqueue(ML, "delete")
+            await stage.until_gone(within=3600)
+        ((_, endpoint),) = stage.together_v2.endpoints.items()
+        (left,) = endpoint.deployments or ()
+        assert [w.deployment_id for w in endpoint.traffic] == [left.id]
+        assert len(stage.together_v2.running) == (1 if policy == "Retain" else 0)
+
+    virtually(scene())
+
+
 def roles(stage: Stage) -> list[str]:
     return [d["role"] for d in stage.kube.status(ML)["deployments"]]
