@@ -56,4 +56,5 @@ def main(
         json_file.write_text(text + "\n", encoding="utf-8")
 
 
-typer.run(main)
+if __name__ == "__main__":
+    typer.run(main)
