@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tests.cluster.resources import Resources, manifest
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.facts import INT32_MAX
-from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.status import (
+from together_operator.resource.endpoint_status import (
     Applied,
     Condition,
     Inference,
@@ -14,9 +12,11 @@ from together_operator.resource.status import (
     OperationPhase,
     Price,
     Refusal,
-    Status,
     StatusAutoscaling,
 )
+from together_operator.resource.facts import INT32_MAX
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.status import Status
 
 LONG = "ü" * 10_000
 BOUNDS = StatusAutoscaling(min_replicas=1, max_replicas=INT32_MAX)

@@ -7,8 +7,9 @@ from typing import Any
 
 from tests.controller.fake_kube import FakeKube
 from together_operator.controller.account import Place
+from together_operator.controller.entry import Entry
 from together_operator.controller.queue import Key
-from together_operator.controller.roster import Entry, Roster, better
+from together_operator.controller.roster import Roster, better
 from together_operator.core.marker import Marker
 from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint

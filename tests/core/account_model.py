@@ -104,7 +104,7 @@ class Account:
             name=step.name,
         )
 
-    def marked(self, body: Body) -> tuple[Found, ...]:
+    def marked(self, body: Body, endpoint_id: str | None) -> tuple[Found, ...]:
         """What bears a resource's mark in the newest LIST, beside what it has on record."""
         if self.poll is None:
             return ()
@@ -115,7 +115,7 @@ class Account:
             if (trait := self.traits.get(line.id)) is not None
             and trait.marker is not None
             and (trait.marker.cluster, trait.marker.owner) == tags
-            and line.id != body.status.endpoint_id
+            and line.id != endpoint_id
         ]
         return tuple(sorted(found, key=lambda f: (f.created_at, f.id)))
 

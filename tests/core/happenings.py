@@ -13,10 +13,17 @@ from typing import Any
 
 from together_operator.core.marker import Marker, owner_tag
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import Role
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Bounds
-from together_operator.resource.spec import Api, Autoscaling, DeletionPolicy, OnMissing, State
-from together_operator.resource.status import Role
+from together_operator.resource.spec import (
+    Api,
+    Autoscaling,
+    DeletionPolicy,
+    MigrationOptions,
+    OnMissing,
+    State,
+)
 
 from .account_model import CLUSTER
 from .deployments_model import Unit, taken, within
@@ -70,6 +77,22 @@ def _free(world: World) -> bool:
     return body.status.endpoint_id is None and (
         operation is None or (operation.phase == "Refused" and not operation.open)
     )
+
+
+def _may_move(world: World) -> bool:
+    """Whether the API server lets the resource move from v1 to v2."""
+    body = world.body
+    if body is None or body.deleting or body.spec.api is Api.V2:
+        return False
+    return body.status.api == Api.V1 and body.status.endpoint_id is not None
+
+
+def _moves(world: World) -> bool:
+    """Whether it can still be called off."""
+    body = world.body
+    if body is None or body.deleting or body.spec.api is not Api.V2:
+        return False
+    return body.status.api == Api.V1
 
 
 def _edit(**wishes: Any) -> Happening:
@@ -346,6 +369,9 @@ HAPPENINGS: dict[str, Happening] = {
     "correction": Happening(lambda world: world.edit(hardware=HARDWARE), _free),
     "reconcile": _annotate(names.RECONCILE_REQUESTED_AT),
     "restart": _annotate(names.RESTART_REQUESTED_AT),
+    "move": Happening(lambda world: world.edit(api=Api.V2), _may_move),
+    "call off": Happening(lambda world: world.edit(api=Api.V1), _moves),
+    "confirm": _edit(migration=MigrationOptions(confirm=True)),
     "delete": Happening(lambda world: world.delete(), _living),
     "delete CRD": Happening(lambda world: world.undefine(), _crd_stays),
     "touch": Happening(_touch, _alive),

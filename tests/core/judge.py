@@ -20,10 +20,11 @@ from together_operator.core.steps import (
     Undeploy,
     Update,
 )
+from together_operator.resource.endpoint_status import MigrationPhase, Role
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Bounds, Order, Phase
 from together_operator.resource.spec import Api, DeletionPolicy, OnMissing, Replacement, State
-from together_operator.resource.status import Role
+from together_operator.resource.status import Status
 
 from .account_model import CLUSTER
 from .cloning import copy
@@ -52,6 +53,8 @@ class Judge:
         licences: Resources that a person has asked to be started since they last ran.
         granted: Endpoints that a person said belong to a resource.
         replacing: Owners (as marks name them) that have declared a replacement.
+        moving: Owners (as marks name them) that have declared a move from API v1 to v2.
+        confirmed: Owners (as marks name them) that have said that the endpoint of v1 may go.
         strangers: Deployments that a person made, with the bounds that a person gave them.
         tried: Deployments that have answered by their own name.
         deletes: The endpoints to which a DELETE was sent.
@@ -67,6 +70,8 @@ class Judge:
     strangers: dict[str, Bounds] = field(default_factory=dict)
     replacing: set[str] = field(default_factory=set)
     tried: set[str] = field(default_factory=set)
+    moving: set[str] = field(default_factory=set)
+    confirmed: set[str] = field(default_factory=set)
     deletes: list[str] = field(default_factory=list)
     unasked: set[str] = field(default_factory=set)
     departed: set[str] = field(default_factory=set)
@@ -83,21 +88,32 @@ class Judge:
                 raise Violation(f"I3: {stranger}, which a person made, was touched")
         if not self.bounded:
             return
-        owners = [m.owner for m in together.living() if m.owner is not None]
-        for owner in owners:
-            if owners.count(owner) > 1:
+        for body in world.cluster.bodies.values():
+            self._declares(world, body)
+        living = [(m.owner, m.api) for m in together.living() if m.owner is not None]
+        owners = [owner for owner, _ in living]
+        for owner, api in living:
+            apart = owner in self.moving and living.count((owner, api)) == 1
+            if owners.count(owner) > 1 and not apart:
                 raise Violation(f"I1: {owners.count(owner)} living endpoints of {owner}")
             if owner in self.departed:
                 raise Violation(f"G2: an endpoint of {owner} came to life after it had gone")
-        for body in world.cluster.bodies.values():
-            if body.spec.replacement is Replacement.SWAP and _changed(world, body):
-                self.replacing.add(owner_tag(body.uid))
         running = [one.owner for one in together.running() if one.owner is not None]
         for owner in running:
-            if running.count(owner) > (2 if owner in self.replacing else 1):
+            if running.count(owner) > 1 + (owner in self.replacing) + (owner in self.moving):
                 raise Violation(f"I1: {running.count(owner)} of {owner} run")
             if owner in self.departed:
                 raise Violation(f"G2: a deployment of {owner} came to life after it had gone")
+
+    def _declares(self, world: World, body: Body) -> None:
+        """What a person has said about there being two for a while."""
+        tag, migration = owner_tag(body.uid), body.spec.migration
+        if body.spec.replacement is Replacement.SWAP and _changed(world, body):
+            self.replacing.add(tag)
+        if body.spec.api is Api.V2 and body.status.api == Api.V1:
+            self.moving.add(tag)
+        if tag in self.moving and body.spec.api is Api.V2 and migration and migration.confirm:
+            self.confirmed.add(tag)
 
     def posts(self, world: World, thought: Thought, step: Create) -> None:
         """A POST leaves."""
@@ -114,7 +130,7 @@ class Judge:
             raise Violation("Rule 1: a POST without a key copy")
         known = world.cluster.get(body.uid)
         if known is not None and known.uid == body.uid and len(world.processes) == 1:
-            operation = known.status.operation
+            operation = _same(known, body).operation
             wiped = operation is None
             if not wiped and operation is not None and operation.nonce != step.nonce:
                 raise Violation("Rule 1: a POST without a record")
@@ -222,11 +238,13 @@ class Judge:
                 role = entries.get(unit.id)
                 if role not in (Role.CURRENT, Role.NEXT):
                     raise Violation(f"I1: {unit.id} is started and is not on record")
-                if role == Role.NEXT or self._replaces(world, body, unit):
+                moves = body.spec.api is Api.V2 and owner_tag(body.uid) in self.moving
+                if role == Role.NEXT or moves or self._replaces(world, body, unit):
                     self.licences.add(body.uid)
                 self._starts(world, body)
             case Stop() | Undeploy():
                 going = known is None or known.deleting or former
+                going = going or self._leaves(known, body)
                 if isinstance(step, Undeploy):
                     self.deletes.append(unit.id)
                 elif body.spec.state is State.STOPPED:
@@ -295,6 +313,7 @@ class Judge:
                 self._starts(world, body)
             case Stop():
                 wanted = body.spec.state is State.STOPPED
+                wanted = wanted or self._leaves(world.cluster.get(body.uid), body)
                 if not wanted and not (
                     body.deleting and _policy(world, body) is DeletionPolicy.STOP
                 ):
@@ -341,8 +360,21 @@ class Judge:
             return
         operation = known.status.operation
         ours = operation is not None and operation.uid == body.uid
+        if body.deleting and not self._leaves(known, body):
+            raise Violation(f"G3: {step.endpoint_id} is given up, and nobody has said so")
         if ours and known.status.endpoint_id == step.endpoint_id:
             raise Violation("G3: the recorded endpoint is deleted while its resource lives")
+
+    def _leaves(self, known: Body | None, body: Body) -> bool:
+        """Whether an endpoint is the one of two that a person has given up."""
+        migration = known.status.migration if known is not None else None
+        if known is None or migration is None or migration.phase != MigrationPhase.LEAVING:
+            return False
+        if migration.endpoint_id != body.status.endpoint_id:
+            return False
+        if migration.api == Api.V1:
+            return owner_tag(body.uid) in self.confirmed or not self.bounded
+        return True
 
     def leaves_behind(self, world: World, uid: str, endpoint_id: str) -> None:
         """A DELETE leaves for what came late in v1: only ever of a resource that is in v2."""
@@ -461,7 +493,14 @@ class Judge:
         new.deletes, new.unasked = list(self.deletes), set(self.unasked)
         new.departed, new.strangers = set(self.departed), dict(self.strangers)
         new.replacing, new.tried = set(self.replacing), set(self.tried)
+        new.moving, new.confirmed = set(self.moving), set(self.confirmed)
         return new
+
+
+def _same(known: Body, body: Body) -> Status:
+    """What is on record of the endpoint that is being worked on, of which there may be two."""
+    other = known.status.beside
+    return known.status if other is None or known.status.api == body.status.api else other
 
 
 def _elsewhere(machine: Machine) -> bool:
@@ -481,7 +520,12 @@ def _stays(world: World, body: Body) -> bool:
     known = world.cluster.get(body.uid)
     if known is None or body.spec.state is State.STOPPED or known.spec.state is State.STOPPED:
         return False
-    return not known.deleting or _policy(world, known) is DeletionPolicy.RETAIN
+    if body.deleting and not known.deleting:
+        return False  # one of two that is given up
+    other = known.status.beside
+    beside = other is not None and other.endpoint_id == body.status.endpoint_id
+    policy = _policy(world, body if beside else known)
+    return not known.deleting or policy is DeletionPolicy.RETAIN
 
 
 def uprooted(world: World, body: Body) -> bool:

@@ -25,10 +25,7 @@ Told = tuple[str, str | None, str | None]
 
 def interval(world: World, process: Process, account: Account) -> float:
     """Seconds between two LISTs with a key."""
-    moving = any(
-        entry is not None and entry.moving and (entry.credential, entry.api) == account.name
-        for entry in (work.entry for work in process.works.values())
-    )
+    moving = any(entry.moving for _, entry in _entries(process, account))
     pause = world.pace.moving if moving else world.pace.resting
     longest = world.pace.failing
     return min(pause * 2.0**account.failures, longest) if account.failures else pause
@@ -55,11 +52,7 @@ def poll(world: World, process: Process) -> None:
 
 
 def _look(world: World, process: Process, account: Account) -> None:
-    entries = {
-        uid: work.entry
-        for uid, work in process.works.items()
-        if work.entry is not None and (work.entry.credential, work.entry.api) == account.name
-    }
+    entries = dict(_entries(process, account))
     lasting = account.failures >= FAILED_POLLS
     answer = account.list(world, world.now)
     if isinstance(answer, Unavailable):
@@ -78,6 +71,16 @@ def _look(world: World, process: Process, account: Account) -> None:
     _newcomers(world, process, account, answer)
     _bury(world, process, account, answer)
     _left_behind(world, process, account, answer)
+
+
+def _entries(process: Process, account: Account) -> list[tuple[str, Entry]]:
+    """What the resources have that a key shows in a generation."""
+    return [
+        (uid, entry)
+        for uid, work in process.works.items()
+        for entry in (work.entry.both if work.entry is not None else ())
+        if (entry.credential, entry.api) == account.name
+    ]
 
 
 def units(status: Status) -> tuple[Told, ...]:
@@ -102,7 +105,8 @@ def _differs(entry: Entry, line: Summary | None) -> bool:
 def _newcomers(world: World, process: Process, account: Account, poll: Poll) -> None:
     listed = frozenset(poll.lines)
     seconds, account.before = listed & account.before, listed
-    recorded = {work.entry.endpoint_id for work in process.works.values() if work.entry}
+    entries = [work.entry for work in process.works.values() if work.entry]
+    recorded = {one.endpoint_id for entry in entries for one in entry.both}
     fresh = sorted(i for i in seconds if i not in recorded and i not in account.traits)
     account.read(world, tuple(fresh))
     tags = {owner_tag(uid): uid for uid in process.works}

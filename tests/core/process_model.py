@@ -24,13 +24,15 @@ from together_operator.core.memory import Memory, Reservation
 from together_operator.core.noticing import notice, replace_memory
 from together_operator.core.observed import Keys, Observed
 from together_operator.core.record import Recorded
-from together_operator.core.report import GRACED, report
+from together_operator.core.report import Terms, report
 from together_operator.core.steps import (
+    Beside,
     Consume,
     Create,
     Decision,
     Delete,
     Deploy,
+    Dismiss,
     FindDefinition,
     FindOwner,
     Finish,
@@ -52,6 +54,7 @@ from together_operator.core.steps import (
     Vet,
     Wait,
 )
+from together_operator.core.table import GRACED
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Done, Endpoint, Phase, Refused, Unavailable
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from .world import World
 
 HOST = "https://api.together.test/v1"
+_TRYING = Unavailable(Reason.UPDATING, "The new key is tried on the first endpoint before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,12 @@ class Entry:
     removing: tuple[str, ...] = ()
     units: tuple[polling_model.Told, ...] = ()
     open_v1: tuple[str, ...] = ()
+    beside: Entry | None = None
+
+    @property
+    def both(self) -> tuple[Entry, ...]:
+        """It, and what there is to know of its other endpoint, if it has two."""
+        return (self,) if self.beside is None else (self, self.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class Flying:
     """
 
     case: Case
-    step: Create
+    step: Create | Beside
     outcome: Outcome
     at: float
 
@@ -216,10 +226,11 @@ class Process:
         work = self.works[thought.uid]
         work.again = work.again and work.body is not None
         work.memory, work.body = thought.case.memory, thought.body
-        keys, api = thought.case.observed.keys, thought.case.observed.api
-        for key in (keys.held, keys.user):
-            if key is not None:
-                self.account(key, api)
+        for case in filter(None, (thought.case, thought.case.beside)):
+            keys, api = case.observed.keys, case.observed.api
+            for key in (keys.held, keys.user):
+                if key is not None:
+                    self.account(key, api)
 
     def account(self, key: str, api: Api) -> Account:
         """What has been seen with a key in a generation."""
@@ -231,35 +242,49 @@ class Process:
         trouble = None
         if user is None:
             trouble = Unavailable(Reason.SECRET_MISSING, "Secret together does not exist")
-        desired = body.desired()
+        desired, keys = body.desired(), Keys(user, held, trouble)
         api = self._api(body, memory, held or user or "", world)
-        for key in (held, user):
+        observed = self._see(world, body, body.status, keys, api)
+        other = Recorded(desired, body.status, observed, world.now).record.beside
+        if other is None:
+            observed = replace(observed, memory=replace(memory, beside=None))
+            case = Case(desired, body.status, observed, world.now)
+            return replace_memory(case, notice(case))
+        apart = keys if keys.user in (None, keys.held) else Keys(None, keys.held, _TRYING)
+        beside = self._see(world, body, other, apart, Api(other.api))
+        fresh = Memory(born=world.now, details_at=world.now)
+        known = replace(memory, beside=memory.beside or fresh)
+        observed = replace(observed, memory=known, beside=beside)
+        case = Case(desired, body.status, observed, world.now)
+        return replace_memory(case, replace(notice(case), beside=notice(case.beside)))
+
+    def _see(self, world: World, body: Body, status: Status, keys: Keys, api: Api) -> Observed:
+        """What is seen of one endpoint of a resource, of which there may be two for a while."""
+        for key in (keys.held, keys.user):
             if key is not None:
                 self.account(key, api)
-        account = self.accounts.get((held or user or "", api))
+        account = self.accounts.get((keys.held or keys.user or "", api))
         lasting = account is not None and account.failures >= FAILED_POLLS
-        observed = Observed(
+        return Observed(
             cluster=CLUSTER,
             api=api,
             nonce=world.draw_nonce(),
             timing=world.timing,
-            keys=Keys(user, held, trouble),
-            memory=memory,
+            keys=keys,
+            memory=Memory(born=0.0),
             poll=account.poll if account else None,
             trouble=account.trouble if account and lasting else None,
             forbidden=world.forbidden,
             rival=world.rival,
             holder=self._holder(world, body),
-            former_phase=PHASES.get(body.status.state or "", Phase.UNKNOWN),
+            former_phase=PHASES.get(status.state or "", Phase.UNKNOWN),
             markers_lost=world.markers_lost,
             deploys=api is Api.V2,
-            closed=(held or user) in self.closed,
-            marked=account.marked(body) if account else (),
+            closed=(keys.held or keys.user) in self.closed,
+            marked=account.marked(body, status.endpoint_id) if account else (),
             probes=world.probes,
             unsynced=_unsynced(body.status, EPOCH + world.now),
         )
-        case = Case(desired, body.status, observed, world.now)
-        return replace_memory(case, notice(case))
 
     def _api(self, body: Body, memory: Memory, key: str, world: World) -> Api:
         """Which generation carries the resource, or would."""
@@ -285,8 +310,7 @@ class Process:
         if operation is None or held is None or operation.credential != held or key != held:
             return
         refusal = operation.refusal
-        moved = record.api == Api.V2 and body.spec.api is Api.AUTO and world.first is Api.V1
-        if moved or (refusal is not None and refusal.reason == Reason.V1_CLOSED):
+        if operation.v1_closed or (refusal is not None and refusal.reason == Reason.V1_CLOSED):
             self.closed.add(held)
 
     def _closed(self, step: Step, outcome: Outcome) -> None:
@@ -318,8 +342,10 @@ class Process:
         work.memory = case.memory
         if label == "kill":
             raise Killed
-        if isinstance(step, Create) and label.startswith("flying"):
-            outcome = create(world, replace(thought, case=case), step, label)
+        inner = step.step if isinstance(step, Beside) else step
+        if isinstance(inner, Create) and label.startswith("flying"):
+            aimed = self._aimed(replace(thought, case=case))
+            outcome = create(world, aimed, inner, label)
             work.flying = Flying(case, step, outcome, world.now + world.timing.post_timeout)
             work.ready = False
             return
@@ -327,15 +353,28 @@ class Process:
         if label.startswith("kill"):
             raise Killed
         work.memory = learn(case, step, outcome, world.now)
-        self._closed(step, outcome)
+        self._closed(inner, outcome)
         work.body = after
         if after is not None:
             work.memory = own_write(work.memory, str(thought.body.version), str(after.version))
 
+    def _aimed(self, thought: Thought) -> Thought:
+        """A step for the other endpoint of a migration, as if that were the only one."""
+        beside, decision = thought.case.beside, thought.decision
+        if not isinstance(decision.step, Beside) or beside is None or decision.beside is None:
+            return thought
+        wish = beside.desired
+        body = replace(thought.body, status=beside.status, spec=wish.spec, deleting=wish.deleting)
+        return replace(thought, body=body, case=beside, decision=decision.beside)
+
     def _carry_out(self, world: World, thought: Thought, label: str) -> tuple[Body | None, Outcome]:
         step, body, cluster = thought.decision.step, thought.body, world.cluster
+        if isinstance(step, Beside) and not isinstance(step.step, Record):
+            aimed = self._aimed(thought)
+            after, outcome = self._carry_out(world, aimed, label)
+            return (body if after is aimed.body else after), outcome
         match step:
-            case Record():
+            case Record() | Beside() | Dismiss():
                 status = self._report(world, thought)
                 return self._kube(world, body, label, lambda: self._tell(world, body, status)), None
             case Prepare():
@@ -455,9 +494,10 @@ class Process:
     def _taken(self, body: Body) -> frozenset[str]:
         adopt = body.spec.adopt
         return frozenset(
-            work.entry.endpoint_id
+            entry.endpoint_id
             for other, work in self.works.items()
-            if other != body.uid and work.entry is not None and work.entry.endpoint_id is not None
+            for entry in (work.entry.both if work.entry is not None else ())
+            if other != body.uid and entry.endpoint_id is not None
         ) | frozenset(() if adopt is None else (adopt.endpoint_id,))
 
     # -- who has an endpoint that is to be taken over --------------------------------------------
@@ -494,8 +534,8 @@ class Process:
             thought.case,
             thought.decision,
             wall=EPOCH + world.now,
-            price=None,
-            inference_url=HOST,
+            terms=Terms(None, HOST),
+            beside=Terms(None, HOST),
         )
 
     def _rest(self, world: World, work: Work, thought: Thought, step: Wait, label: str) -> None:
@@ -508,21 +548,10 @@ class Process:
             body = self._kube(world, body, label, lambda: self._tell(world, read, status))
         work.memory = own_write(work.memory, str(thought.body.version), str(body.version))
         work.body, work.ready, work.again = None, work.again, False
-        conditions = {c.type: c for c in body.status.conditions}
-        ready = conditions[ConditionType.READY]
-        operation = body.status.operation
-        ours = operation is not None and operation.uid == body.uid
-        work.entry = Entry(
-            case.credential,
-            case.observed.api,
-            body.status.endpoint_id if ours else None,
-            body.status.state,
-            conditions[ConditionType.RECONCILING].status == "True" or body.deleting,
-            ready.reason == Reason.REMOTE_MISSING,
-            operation.removing if operation is not None and ours else (),
-            polling_model.units(body.status) if ours else (),
-            operation.open if operation is not None and body.status.api == Api.V2 else (),
-        )
+        work.entry = _entry(body, body.status, case)
+        if case.beside is not None and body.status.beside is not None:
+            beside = replace(_entry(body, body.status.beside, case.beside), open_v1=())
+            work.entry = replace(work.entry, beside=beside)
         if work.entry.open_v1 and case.credential is not None:
             self.account(case.credential, Api.V1)
         pauses = [] if step.after is None else [step.after]
@@ -541,7 +570,8 @@ class Process:
             if flying is not None and flying.at <= world.now:
                 case = replace_memory(flying.case, work.memory)
                 work.memory = learn(case, flying.step, flying.outcome, world.now)
-                self._closed(flying.step, flying.outcome)
+                step = flying.step
+                self._closed(step.step if isinstance(step, Beside) else step, flying.outcome)
                 work.flying, work.ready = None, True
 
     def next_event(self) -> float:
@@ -569,6 +599,24 @@ class Process:
             dict(self.reserved),
             set(self.closed),
         )
+
+
+def _entry(body: Body, status: Status, case: Case) -> Entry:
+    conditions = {c.type: c for c in status.conditions}
+    ready, moving = (conditions.get(k) for k in (ConditionType.READY, ConditionType.RECONCILING))
+    operation = status.operation
+    ours = operation is not None and operation.uid == body.uid
+    return Entry(
+        case.credential,
+        case.observed.api,
+        status.endpoint_id if ours else None,
+        status.state,
+        moving is None or moving.status == "True" or body.deleting,
+        ready is not None and ready.reason == Reason.REMOTE_MISSING,
+        operation.removing if operation is not None and ours else (),
+        polling_model.units(status) if ours else (),
+        operation.open if operation is not None and status.api == Api.V2 else (),
+    )
 
 
 def _unsynced(status: Status, wall: float) -> float:

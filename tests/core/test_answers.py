@@ -6,8 +6,8 @@ import pytest
 
 from together_operator.core.steps import Consume, Create, Record
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.reasons import Reason
-from together_operator.resource.status import OperationPhase
 
 from .world import UID, World
 

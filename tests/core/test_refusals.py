@@ -6,9 +6,9 @@ import pytest
 
 from together_operator.core.steps import Create, Record
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import Autoscaling
-from together_operator.resource.status import OperationPhase
 
 from .together_model import BAD_HARDWARE
 from .world import HARDWARE, UID, World

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from together_operator.core.case import Case
-from together_operator.core.report import ROWS, report
+from together_operator.core.report import Terms, report
 from together_operator.core.steps import Decision, Situation, Wait
+from together_operator.core.table import ROWS
 from together_operator.resource import names
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Autoscaling, DeletionPolicy
@@ -35,11 +36,14 @@ TABLE = {
     WORK: {
         Reason.CREATING, Reason.CLAIMING, Reason.ADOPTING, Reason.SCALING, Reason.STARTING,
         Reason.STOPPING, Reason.RENAMING, Reason.UPDATING, Reason.PROBING, Reason.REPLACING,
+        Reason.MIGRATING,
         Reason.WAITING_FOR_CAPACITY, Reason.RATE_LIMITED, Reason.UNREACHABLE,
         Reason.SECRET_MISSING, Reason.UNAUTHORIZED,
         Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED, Reason.DELETING,
     },
-    REST: {Reason.SERVING, Reason.STOPPED, Reason.IDLE_STOPPED},
+    REST: {
+        Reason.SERVING, Reason.STOPPED, Reason.IDLE_STOPPED, Reason.MIGRATION_UNCONFIRMED,
+    },
     PERSON: {
         Reason.V1_CLOSED, Reason.INVALID_MODEL, Reason.INVALID_HARDWARE, Reason.INVALID_ZONE,
         Reason.CONFIG_REQUIRED,
@@ -65,7 +69,7 @@ def told(case: Case, situation: Situation, later: float = 0.0) -> Status:
     """The status that tells of a situation."""
     wall = EPOCH + case.now + later
     decision = Decision(Wait(None), situation)
-    return report(case, decision, wall=wall, price=None, inference_url=HOST)
+    return report(case, decision, wall=wall, terms=Terms(None, HOST))
 
 
 def triple(status: Status) -> tuple[str, ...]:

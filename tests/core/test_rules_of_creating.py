@@ -7,8 +7,8 @@ import pytest
 from together_operator.core.marker import NAME_LIMIT, Marker
 from together_operator.core.steps import Create, KeepKey, List, Prepare, Record
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.reasons import Reason
-from together_operator.resource.status import OperationPhase
 
 from .beginnings import serving
 from .process_model import Process

@@ -6,9 +6,9 @@ import pytest
 
 from together_operator.core.steps import Create, FindDefinition, Finish
 from together_operator.core.timing import Timing
+from together_operator.resource.endpoint_status import Price
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import DeletionPolicy
-from together_operator.resource.status import Price
 
 from .beginnings import serving
 from .world import UID, World

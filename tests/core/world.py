@@ -12,10 +12,12 @@ from typing import Any
 
 from together_operator.core.marker import owner_tag
 from together_operator.core.steps import (
+    Beside,
     Consume,
     Create,
     Delete,
     Deploy,
+    Dismiss,
     FindDefinition,
     FindOwner,
     Finish,
@@ -28,6 +30,7 @@ from together_operator.core.steps import (
     Record,
     Reserve,
     Route,
+    Single,
     Start,
     Step,
     Stop,
@@ -38,10 +41,11 @@ from together_operator.core.steps import (
 )
 from together_operator.core.timing import Timing
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import Condition, Operation
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Bounds, Order, Weight
 from together_operator.resource.spec import Api, SecretKeyRef, Spec, State
-from together_operator.resource.status import Condition, Operation, Status
+from together_operator.resource.status import Status
 
 from . import deployments_model as second
 from .cloning import copy
@@ -62,6 +66,7 @@ _KUBE = ("ok", "conflict", "lost", "error", "kill", "kill-after")
 _LABELS: dict[type[Step], tuple[str, ...]] = {
     Wait: ("ok", "conflict", "lost", "error", "kill"),
     Record: (*_KUBE, "slow"),
+    Dismiss: _KUBE,
     Prepare: _KUBE,
     Consume: _KUBE,
     Finish: _KUBE,
@@ -199,7 +204,7 @@ class World:
 
     def labels(self, thought: Thought) -> tuple[str, ...]:
         """In which ways the step can turn out, within what the protocol assumes."""
-        labels = _LABELS[type(thought.decision.step)]
+        labels = _LABELS[type(single(thought))]
         if isinstance(thought.decision.step, Wait):
             return labels
         return tuple(name for name in labels if name != "omit" or self._may_omit())
@@ -285,7 +290,7 @@ class World:
                 thought = process.think(self, uid)
                 if thought is None:
                     continue
-                if isinstance(thought.decision.step, kind):
+                if isinstance(single(thought), kind):
                     return thought
                 self.act(process, thought)
             if not self.ready():
@@ -479,10 +484,16 @@ class World:
         )
 
 
+def single(thought: Thought) -> Single:
+    """The step of a decision, whichever endpoint it is for."""
+    step = thought.decision.step
+    return step.step if isinstance(step, Beside) else step
+
+
 def describe(thought: Thought) -> str:
     """A decision in a line."""
-    step, situation = thought.decision.step, thought.decision.situation
-    what = type(step).__name__
+    step, situation = single(thought), thought.decision.situation
+    what = ("beside: " if step is not thought.decision.step else "") + type(step).__name__
     if isinstance(step, Wait):
         what += f"({step.after})"
     if isinstance(step, Record):

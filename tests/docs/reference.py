@@ -15,7 +15,7 @@ from typing import Any, Final
 from prometheus_client.metrics_core import Metric
 
 from tests.docs.markdown import README
-from together_operator.core.report import GRACED, ROWS, Row
+from together_operator.core.table import GRACED, ROWS, Row
 from together_operator.metrics import Metrics
 from together_operator.resource.catalogue import REASONS
 from together_operator.resource.crd import crd

@@ -24,8 +24,9 @@ from tests.core.together_model import EPOCH, Machine
 from tests.core.world import World
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Poll
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.spec import Api
-from together_operator.resource.status import OperationPhase, Status
+from together_operator.resource.status import Status
 from together_operator.resource.times import format_time, parse_time
 
 NOW = 1000.0
@@ -157,6 +158,9 @@ def _plain_work(world: World, uid: str, work: Work) -> None:
     reads = reads or (body is not None and body.status.api == Api.V2)
     if not memory.rejections and not reads:
         changes["details_at"] = 0.0
+    beside = memory.beside
+    if beside is not None and not beside.rejections:
+        changes["beside"] = replace(beside, born=0.0)
     if any(getattr(memory, name) != value for name, value in changes.items()):
         work.memory = replace(memory, **changes)
     if work.due is not None and work.due > world.now + _FAR:
@@ -238,8 +242,13 @@ def _rebase(world: World) -> None:
                 work.due = move(work.due)
             if work.flying is not None:
                 flying = work.flying
+                observed = flying.case.observed
+                beside = observed.beside
                 observed = replace(
-                    flying.case.observed, memory=_moved(flying.case.memory, move), poll=None
+                    observed,
+                    memory=_moved(flying.case.memory, move),
+                    poll=None,
+                    beside=None if beside is None else replace(beside, poll=None),
                 )
                 work.flying = replace(
                     flying,
@@ -358,6 +367,8 @@ def _numbered(memory: Memory, number: dict[int, int]) -> Memory:
             (f"lost@{number[int(s[5:])]}" if s.startswith("lost@") else s, at)
             for s, at in memory.first_sight
         )
+    if memory.beside is not None:
+        changes["beside"] = _numbered(memory.beside, number)
     return replace(memory, **changes) if changes else memory
 
 
@@ -396,7 +407,7 @@ def key(world: World) -> Hashable:
         frozenset(judge.licences),
         (frozenset(judge.granted), frozenset(judge.strangers)),
         (frozenset(judge.departed), frozenset(judge.unasked), frozenset(judge.replacing)),
-        frozenset(judge.tried),
+        (frozenset(judge.tried), frozenset(judge.moving), frozenset(judge.confirmed)),
         (world.forbidden, world.rival, world.deaf, world.lag),
         tuple(
             sorted(

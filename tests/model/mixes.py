@@ -380,6 +380,24 @@ MIXES: tuple[Mix, ...] = (
         lambda: a_world(2), weight=2.0,
     ),
     Mix(
+        "moving", "an endpoint of v1 moves to v2: crashes, lost and late effects",
+        _of("kill", "lost reply", "late effect", "no effect"), 1,
+        ("move", "confirm"), serving, weight=2.0,
+    ),
+    Mix(
+        "moving, back", "the move is called off at any moment, or the resource deleted",
+        _of("kill", "lost reply", "late effect"), 1,
+        ("move", "call off", "delete"), serving, weight=2.0,
+    ),
+    Mix(
+        "moving, all at once", "confirmed, called off and deleted, in any order",
+        _of("kill"), 1, ("move", "confirm", "call off", "delete"), serving,
+    ),
+    Mix(
+        "moving, no status", "the status is lost in the midst of a move",
+        _of("kill"), 1, ("move", "wipe status", "confirm"), serving,
+    ),
+    Mix(
         "two operators", "two processes, no Lease: crashes, late effects, SIGSTOP",
         _of("kill", "late effect", "lost reply", "SIGSTOP"), 2, ("delete",),
         lambda: a_world(2), weight=3.0,

@@ -15,8 +15,9 @@ from tests.core.deployments_model import Unit
 from tests.core.happenings import HAPPENINGS
 from tests.core.process_model import Process, Thought
 from tests.core.together_model import EPOCH
-from tests.core.world import HARDWARE, World
+from tests.core.world import HARDWARE, World, single
 from together_operator.core.steps import (
+    Beside,
     Create,
     Delete,
     Deploy,
@@ -34,7 +35,7 @@ from together_operator.core.steps import (
     Update,
     Wait,
 )
-from together_operator.resource.status import Role
+from together_operator.resource.endpoint_status import Role
 
 from .canon import settle
 
@@ -288,7 +289,7 @@ def _faulty(world: World, known: Thoughts, faults: frozenset[str]) -> list[Move]
     for (name, uid), thought in known.items():
         if thought is None:
             continue
-        step = thought.decision.step
+        step = single(thought)
         for fault in sorted(faults & FAULTS.keys()):
             for kinds, label in FAULTS[fault]:
                 if isinstance(step, kinds):
@@ -335,7 +336,8 @@ def _unused(world: World) -> int:
             if memory.draft is not None:
                 used.add(memory.draft.nonce)
             if work.flying is not None:
-                used.add(work.flying.step.nonce)
+                flown = work.flying.step
+                used.add((flown.step if isinstance(flown, Beside) else flown).nonce)
             used.update(subject for subject, _ in memory.first_sight)
     tails = {text[-4:] for text in used}
     number = 0
@@ -413,7 +415,7 @@ def _step(world: World, move: Move, deposed: str, known: Thoughts | None) -> Non
             return
     else:
         process.mind(thought)
-    if process.name == deposed and isinstance(thought.decision.step, _WRITES):
+    if process.name == deposed and isinstance(single(thought), _WRITES):
         # PATCH and DELETE need a Lease with time left (create-once rule 15).
         world.processes.remove(process)
         return

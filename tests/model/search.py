@@ -21,9 +21,9 @@ from tests.core.judge import Violation
 from tests.core.together_model import Machine
 from tests.core.world import World
 from together_operator.core.marker import owner_tag
+from together_operator.resource.endpoint_status import Role
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Api, Replacement, State
-from together_operator.resource.status import Role
 
 from .canon import key
 from .mixes import Mix
@@ -246,12 +246,19 @@ def _right(world: World, body: Body) -> bool:
     if conditions[ConditionType.STALLED].status == "True":
         failed = conditions[ConditionType.READY].reason == Reason.REPLACEMENT_FAILED
         undone = failed and not body.deleting and not _alone(world, body, mine[0])
-        return body.deleting or (len(mine) <= 1 and not undone)
+        most = 1 if body.status.migration is None else 2
+        return body.deleting or (len(mine) <= most and not undone)
     ready = conditions[ConditionType.READY]
     if ready.status != "True" or body.deleting:
         return False
     recorded = [m for m in world.together.living() if m.id == body.status.endpoint_id]
-    if len(recorded) != 1 or [m for m in mine if m not in recorded]:
+    beside = body.status.beside
+    coming = [m for m in mine if beside is not None and m.id == beside.endpoint_id]
+    if beside is not None and not (_unconfirmed(body) and len(coming) == 1):
+        return False
+    if len(recorded) != 1 or [m for m in mine if m not in (*recorded, *coming)]:
+        return False
+    if beside is None and body.spec.api is Api.V2 and recorded[0].api is Api.V1:
         return False
     wanted = {"STARTED"} if body.spec.state is State.STARTED else {"STOPPED"}
     if ready.reason == Reason.IDLE_STOPPED:
@@ -264,6 +271,14 @@ def _as_asked(world: World, body: Body, machine: Machine) -> bool:
     swapped = body.spec.replacement is Replacement.SWAP
     found = {unit.hardware for unit in world.units(body.uid)} if swapped else set()
     return found <= {body.spec.hardware} and _alone(world, body, machine)
+
+
+def _unconfirmed(body: Body) -> bool:
+    """Whether two endpoints are there because a person has yet to say that one of them may go."""
+    told = {c.type: c.reason for c in body.status.conditions}[ConditionType.READY]
+    wish = body.spec.migration
+    confirmed = wish is not None and wish.confirm
+    return told == Reason.MIGRATION_UNCONFIRMED and body.spec.api is Api.V2 and not confirmed
 
 
 def _alone(world: World, body: Body, machine: Machine) -> bool:

@@ -9,6 +9,8 @@ import random
 
 import pytest
 
+from tests.core.world import single
+
 from .exploring import shares
 from .mixes import MIXES, Mix
 from .moves import Scene, fair, moves, play, thoughts
@@ -40,7 +42,7 @@ def test_a_hundred_thousand_states_have_been_visited() -> None:
 def _told(scene: Scene) -> list[object]:
     """What everybody would do next, and what a person would be told."""
     return [
-        (who, thought and (type(thought.decision.step), thought.decision.situation.reason))
+        (who, thought and (type(single(thought)), thought.decision.situation.reason))
         for who, thought in thoughts(scene.world).items()
     ]
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from together_operator.resource.endpoint_status import Condition
 from together_operator.resource.facts import MAX_MESSAGE
 from together_operator.resource.reasons import ConditionType
-from together_operator.resource.status import Condition, Status
+from together_operator.resource.status import Status
 
 READY = {
     "type": "Ready",

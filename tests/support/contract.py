@@ -26,11 +26,11 @@ TABLE: dict[str, tuple[tuple[bool | None, bool, bool], ...]] = {
     **dict.fromkeys(
         (
             "Creating", "Claiming", "Adopting", "Scaling", "Starting", "Stopping", "Renaming",
-            "Replacing", "Updating", "Probing", "WaitingForCapacity",
+            "Replacing", "Migrating", "Updating", "Probing", "WaitingForCapacity",
         ),
         (_WORKING,),
     ),
-    **dict.fromkeys(("Serving", "Stopped", "IdleStopped"), (_RESTING,)),
+    **dict.fromkeys(("Serving", "Stopped", "IdleStopped", "MigrationUnconfirmed"), (_RESTING,)),
     **dict.fromkeys(("Unreachable", "RateLimited"), (_WORKING, _AS_IT_WAS)),
     **dict.fromkeys(
         ("SecretMissing", "Unauthorized", "Forbidden", "PaymentRequired"), (_WORKING, _A_PERSON)

@@ -161,10 +161,7 @@ class Accounts:
             return
         refusal = operation.refusal
         refused = refusal is not None and refusal.reason == Reason.V1_CLOSED
-        # Without having been refused it would be in v1.
-        moved = record.api == Api.V2 and not record.adopted
-        moved = moved and resource.spec.api is Api.AUTO and self.first is Api.V1
-        if refused or moved:
+        if refused or operation.v1_closed:
             self.close(identity)
 
     def _record(self, resource: TogetherEndpoint) -> Status:

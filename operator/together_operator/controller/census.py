@@ -17,7 +17,7 @@ from together_operator.core.marker import owner_tag
 from together_operator.core.orphans import Attempt, Claims
 from together_operator.drivers import v1_hardware
 from together_operator.resource import names
-from together_operator.resource.status import OperationPhase
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.times import parse_time
 
 
@@ -47,13 +47,16 @@ class Census:
         meta, spec = body["metadata"], body.get("spec") or {}
         status, notes = body.get("status") or {}, meta.get("annotations") or {}
         operation = status.get("operation") or {}
-        recorded = (status.get("endpointID"), *(operation.get("removing") or ()))
-        self._endpoints.update(str(endpoint_id) for endpoint_id in recorded if endpoint_id)
+        for remote in (status, status.get("migration") or {}):
+            removing = (remote.get("operation") or {}).get("removing") or ()
+            recorded = (remote.get("endpointID"), *removing)
+            self._endpoints.update(str(endpoint_id) for endpoint_id in recorded if endpoint_id)
         # Anybody may name anything there; with a record it has become theirs.
         wanted = (spec.get("adopt") or {}).get("endpointID"), notes.get(names.CLAIM)
         self._wanted.update(str(endpoint_id) for endpoint_id in wanted if endpoint_id)
         for uid in {meta["uid"], notes.get(names.OWNER_UID), operation.get("uid")} - {None, ""}:
             self._owners.add(owner_tag(uid))
+        # What is made in v2 bears a mark, so that no order of a migration is mistaken.
         unsettled = operation.get("phase") == OperationPhase.OPEN or operation.get("open")
         if unsettled and not status.get("endpointID"):
             self._attempts.append(

@@ -6,14 +6,17 @@ may be several, and in several states. People are told of the endpoint.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
+from together_operator.core.case import Case
 from together_operator.core.orphans import cost, running
 from together_operator.core.scan import Trait
 from together_operator.drivers import v1_hardware
-from together_operator.resource.remote import Deployment, Summary
+from together_operator.resource.remote import Deployment, Phase, Summary
+from together_operator.resource.status import Status
 
 Prices = Callable[[str], Decimal | None]
 """US dollars per replica and hour of a hardware, in either spelling; `None` if it is not known."""
@@ -60,6 +63,21 @@ def folded(line: Summary, trait: Trait, price: Prices) -> tuple[Summary, Trait, 
     replicas = sum(part[1].replicas for part in billed)
     mean = sum(amounts, Decimal(0)) / replicas if len(amounts) == len(known) else None
     return lead, _like(trait, what, replicas), mean
+
+
+def current_cost(status: Status, case: Case) -> Decimal:
+    """US dollars per hour that a resource's endpoint costs now.
+
+    Args:
+        status: The status that tells of the endpoint.
+        case: The endpoint as it was seen.
+    """
+    price, bounds, endpoint = status.price, status.autoscaling, case.endpoint
+    if price and bounds and endpoint and endpoint.phase is Phase.STARTED:
+        replicas = endpoint.ready_replicas or bounds.min_replicas
+        with contextlib.suppress(InvalidOperation):  # whatever a status may hold
+            return Decimal(price.per_replica_hour) * replicas
+    return Decimal(0)
 
 
 def _deployments(line: Summary) -> tuple[Deployment, ...] | None:

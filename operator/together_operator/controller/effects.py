@@ -15,19 +15,21 @@ from together_operator.controller import definition
 from together_operator.controller.account import Account
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
+from together_operator.controller.entry import Entry
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.leadership import Mandate
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
 from together_operator.controller.released import Released
-from together_operator.controller.roster import Entry, Roster
+from together_operator.controller.roster import Roster
 from together_operator.controller.tombstone import Tombstone
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Definition, Reservation
 from together_operator.core.steps import (
+    Beside,
     Consume,
     Create,
     Delete,
@@ -101,7 +103,8 @@ class Effects:
         Returns:
             False once it may again, but had to wait: then decide anew.
         """
-        changes = isinstance(step, Update | Start | Stop | Delete | Undeploy | Route)
+        one = step.step if isinstance(step, Beside) else step
+        changes = isinstance(one, Update | Start | Stop | Delete | Undeploy | Route)
         if not changes or self.mandate.may_change():
             return True
         log.info("%s waits until the Lease is renewed", type(step).__name__)

@@ -26,7 +26,6 @@ from together_operator.controller.kube_errors import Forbidden
 from together_operator.controller.orphans import judge
 from together_operator.controller.readable import readable
 from together_operator.controller.released import Released
-from together_operator.controller.roster import Entry
 from together_operator.controller.wires import Wires
 from together_operator.core.orphans import ORPHANED, Orphan
 from together_operator.metrics import Metrics
@@ -118,9 +117,9 @@ class Inventory:
         for api in (Api.V1, Api.V2):
             self.accounts.add(key.identity, api, functools.partial(self.wires.driver, key, api))
 
-    def account(self, resource: TogetherEndpoint) -> Account | None:
-        """The account that a resource's endpoint is in, by the copy or by the person's key."""
-        return self.accounts.get(self._identity(resource), Entry.of(resource, None).api)
+    def account(self, resource: TogetherEndpoint, api: Api) -> Account | None:
+        """The account of a resource in a generation, by the copy or by the person's key."""
+        return self.accounts.get(self._identity(resource), api)
 
     def accounts_of(self, resource: TogetherEndpoint) -> list[Account]:
         """The accounts in which a resource may have left anything, in either generation."""
@@ -146,7 +145,8 @@ class Inventory:
         if isinstance(answer, Unavailable):
             self._unseen(account, answer)
             return
-        recorded = {r.status.endpoint_id for r in self.resources()}
+        remotes = (one for r in self.resources() for one in (r.status, r.status.beside) if one)
+        recorded = {one.endpoint_id for one in remotes}
         await account.read_ids([i for i in answer.lines if i not in recorded])
 
     def _unseen(self, account: Account, why: Unavailable) -> None:

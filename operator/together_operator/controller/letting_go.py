@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from together_operator.controller.account import Account
 from together_operator.controller.costs import folded, hardware_of
+from together_operator.controller.entry import Entry
 from together_operator.controller.inventory import Inventory
 from together_operator.controller.kube_errors import Conflict
 from together_operator.controller.readable import readable
@@ -22,7 +23,7 @@ from together_operator.core.orphans import cost
 from together_operator.core.scan import Trait
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.status import Operation, OperationPhase
+from together_operator.resource.endpoint_status import Operation, OperationPhase, Remote
 
 _ATTEMPTS = 5
 NOT_LISTED = "not listed"
@@ -59,10 +60,17 @@ def _operation(inventory: Inventory, resource: TogetherEndpoint) -> Operation | 
 
 def unsettled(inventory: Inventory, resource: TogetherEndpoint) -> tuple[str, ...]:
     """The nonces of orders that may yet make an endpoint."""
-    operation = _operation(inventory, resource)
+    if _operation(inventory, resource) is None:
+        return ()
+    remotes = filter(None, (resource.status, resource.status.beside))
+    return tuple(nonce for remote in remotes for nonce in _pending(remote))
+
+
+def _pending(remote: Remote) -> tuple[str, ...]:
+    operation = remote.operation
     if operation is None:
         return ()
-    pending = operation.phase is OperationPhase.OPEN and resource.status.endpoint_id is None
+    pending = operation.phase is OperationPhase.OPEN and remote.endpoint_id is None
     return (*operation.open, operation.nonce) if pending else operation.open
 
 
@@ -73,12 +81,12 @@ async def remains(inventory: Inventory, resource: TogetherEndpoint) -> list[Rema
         inventory: What there is; every account has been looked at.
         resource: The resource.
     """
-    operation = _operation(inventory, resource)
-    account = inventory.account(resource)
     left: dict[str, Account | None] = {}
-    if operation is not None:
-        known = resource.status.endpoint_id
-        left = dict.fromkeys((*([known] if known else []), *operation.removing), account)
+    if _operation(inventory, resource) is not None:
+        for entry in Entry.of(resource, None).both:
+            account = inventory.account(resource, entry.api)
+            known = [entry.endpoint_id] if entry.endpoint_id else []
+            left |= dict.fromkeys((*known, *entry.removing), account)
     for each in inventory.accounts_of(resource):
         for found in each.marked(owner_tag(resource.uid)):
             left.setdefault(found.id, each)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from together_operator.controller import connection
 from together_operator.controller.account import Account
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
+from together_operator.controller.entry import Entry
 from together_operator.controller.guards import Guards
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
-from together_operator.controller.roster import Entry, Roster, better
+from together_operator.controller.roster import Roster, better
 from together_operator.core.case import FAILED_POLLS, Case
 from together_operator.core.desired import Desired
 from together_operator.core.marker import owner_tag
@@ -26,11 +27,12 @@ from together_operator.core.timing import Timing
 from together_operator.drivers.driver import Driver
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
+from together_operator.resource.endpoint_status import Role
 from together_operator.resource.facts import cut_word
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import Phase, Unavailable
 from together_operator.resource.spec import Api
-from together_operator.resource.status import Role
+from together_operator.resource.status import Status
 from together_operator.resource.times import parse_time
 
 _NONCE = "abcdefghijklmnopqrstuvwxyz234567"
@@ -103,24 +105,51 @@ class Observer:
             anew: Whether there is a reason to read its Secret again.
         """
         keys, api = await self._keys(resource, memory, anew=anew)
+        desired, now = desired_of(resource), self.clocks.steady()
+        wanted = Link.UNWANTED if resource.deleting else await connection.link(self.kube, resource)
+        observed = await self._see(resource, resource.status, keys, api)
+        observed = replace(observed, memory=memory, link=wanted)
+        other = Recorded(desired, resource.status, observed, now).record.beside
+        if other is None:
+            observed = replace(observed, memory=replace(memory, beside=None))
+            case = Case(desired, resource.status, observed, now)
+            return replace_memory(case, notice(case))
+        apart = _apart(keys)
+        beside = await self._see(resource, other, apart, Api(other.api or Api.V2))
+        known = replace(memory, beside=memory.beside or Memory(born=now, details_at=now))
+        case = Case(desired, resource.status, replace(observed, memory=known, beside=beside), now)
+        assert case.beside is not None  # noqa: S101
+        known = replace(notice(case), beside=notice(case.beside))
+        return replace_memory(case, known)
+
+    async def _see(
+        self, resource: TogetherEndpoint, status: Status, keys: Keys, api: Api
+    ) -> Observed:
+        """What is seen of one endpoint of a resource, of which there may be two for a while.
+
+        Args:
+            resource: The resource.
+            status: Its status, as if that endpoint were its only one.
+            keys: Its keys.
+            api: The generation of the API that the endpoint is in.
+        """
         account = self.accounts.get(keys.held or keys.user, api)
-        desired = desired_of(resource)
-        rival = await self._rival(resource, account)
+        rival = await self._rival(resource, status.endpoint_id, account)
         adopt = resource.spec.adopt
         holder = self._holder(resource.uid, account, adopt.endpoint_id) if adopt else None
-        current = (d.state for d in resource.status.deployments if d.role == Role.CURRENT)
+        current = (d.state for d in status.deployments if d.role == Role.CURRENT)
         # An endpoint that has lost its deployment has no state; what was lost had one.
-        state = next(current, resource.status.state)
-        observed = Observed(
+        state = next(current, status.state)
+        return Observed(
             cluster=self.cluster,
             api=api,
             nonce="".join(secrets.choice(_NONCE) for _ in range(4)),
             timing=self.timing,
             keys=keys,
-            memory=memory,
+            memory=Memory(born=0.0),
             poll=account.poll if account else None,
             trouble=_lasting(account),
-            forbidden=await self._forbidden(desired, account),
+            forbidden=await self._forbidden(desired_of(resource), account),
             rival=str(rival.key) if rival else None,
             holder=str(holder.key) if holder else None,
             buried=self._buried() if adopt else frozenset(),
@@ -128,13 +157,10 @@ class Observer:
             markers_lost=self.roster.markers_lost((keys.held, keys.user), api),
             deploys=account.driver.deploys if account else False,
             closed=self.accounts.closed(keys.held or keys.user),
-            marked=self._marked(resource, account),
-            link=Link.UNWANTED if resource.deleting else await connection.link(self.kube, resource),
+            marked=self._marked(resource, status.endpoint_id, account),
             probes=self.probes,
             unsynced=self._unsynced(resource),
         )
-        case = Case(desired, resource.status, observed, self.clocks.steady())
-        return replace_memory(case, notice(case))
 
     async def _keys(
         self, resource: TogetherEndpoint, memory: Memory, *, anew: bool
@@ -156,17 +182,19 @@ class Observer:
         for key in (held, user):
             if isinstance(key, HeldKey):
                 self._account(key, api)
-        if held is not None and Entry.of(resource, held.identity, api).open_v1:
-            self._account(held, Api.V1)
+        if held is not None:
+            for place in Entry.of(resource, held.identity, api).places:
+                self._account(held, place.api)
         return keys, api
 
-    async def _rival(self, resource: TogetherEndpoint, account: Account | None) -> Entry | None:
+    async def _rival(
+        self, resource: TogetherEndpoint, endpoint_id: str | None, account: Account | None
+    ) -> Entry | None:
         """The resource that the recorded endpoint belongs to, if it is another one's.
 
         A status can be written by whoever may do so in its namespace. So another resource counts
         only if its own key sees the endpoint, and what is told of it at Together comes first.
         """
-        endpoint_id = resource.status.endpoint_id
         rivals = self.roster.rivals(resource, endpoint_id) if endpoint_id else []
         if endpoint_id is None or not rivals:
             return None
@@ -201,11 +229,13 @@ class Observer:
         price = await account.price(hardware) if self.guards.need_price else None
         return self.guards.verdict(desired, price)
 
-    def _marked(self, resource: TogetherEndpoint, account: Account | None) -> tuple[Found, ...]:
+    def _marked(
+        self, resource: TogetherEndpoint, endpoint_id: str | None, account: Account | None
+    ) -> tuple[Found, ...]:
         if account is None:
             return ()
         found = account.marked(owner_tag(resource.uid))
-        return tuple(f for f in found if f.id != resource.status.endpoint_id)
+        return tuple(f for f in found if f.id != endpoint_id)
 
     def _buried(self) -> frozenset[tuple[str, str]]:
         graves = (copy.tombstone for copy in self.keys.buried())
@@ -226,6 +256,14 @@ class Observer:
                     return 0.0  # no time that anybody could have written as one
                 return max(0.0, self.clocks.wall() - since)
         return 0.0
+
+
+def _apart(keys: Keys) -> Keys:
+    """The keys with which the other endpoint is made: one that was tried on the first."""
+    if keys.user in (None, keys.held):
+        return keys
+    trying = Unavailable(Reason.UPDATING, "The new key is tried on the first endpoint before")
+    return Keys(None, keys.held, trying)
 
 
 def _lasting(account: Account | None) -> Unavailable | None:

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from together_operator.controller.account import Account, Place
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
+from together_operator.controller.entry import Entry, Told
 from together_operator.controller.keys import KeyRing
 from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
-from together_operator.controller.roster import Entry, Roster, Told
+from together_operator.controller.roster import Roster
 from together_operator.core.case import FAILED_POLLS
 from together_operator.core.marker import owner_tag
 from together_operator.core.observed import Poll

@@ -12,11 +12,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from together_operator.controller import connection, stories
+from together_operator.controller.costs import current_cost
 from together_operator.controller.effects import Effects, KeyGone
+from together_operator.controller.entry import Entry
 from together_operator.controller.events import Recorder
 from together_operator.controller.kube_errors import (
     Conflict,
@@ -29,9 +30,8 @@ from together_operator.controller.kube_errors import (
 from together_operator.controller.observer import Observer
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
-from together_operator.controller.roster import Entry, Roster
+from together_operator.controller.roster import Roster
 from together_operator.core.case import Case
-from together_operator.core.creating import write_down
 from together_operator.core.decide import decide
 from together_operator.core.learning import (
     Outcome,
@@ -40,11 +40,14 @@ from together_operator.core.learning import (
     own_write,
 )
 from together_operator.core.memory import Memory
+from together_operator.core.misreading import misread
 from together_operator.core.noticing import replace_memory
-from together_operator.core.report import GRACED, report
+from together_operator.core.report import Terms, report
 from together_operator.core.steps import (
+    Beside,
     Consume,
     Decision,
+    Dismiss,
     FindDefinition,
     FindOwner,
     Finish,
@@ -56,12 +59,11 @@ from together_operator.core.steps import (
     Step,
     Wait,
 )
-from together_operator.core.uprooting import uprooted
+from together_operator.core.table import GRACED
 from together_operator.metrics import Metrics
 from together_operator.resource import names
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import Done, Phase, Refused
+from together_operator.resource.remote import Done, Refused
 
 log = logging.getLogger(__name__)
 
@@ -143,9 +145,9 @@ class Reconciler:
             self.roster.put(Entry.of(resource, case.credential, case.observed.api))
             decision = decide(case)
             if problem is not None:
-                decision = _misread(case, decision, problem, fate_unknown=fate_unknown)
+                decision = misread(case, decision, problem, fate_unknown=fate_unknown)
             resting = isinstance(decision.step, Wait)
-            if self.stopping() and not resting and not isinstance(decision.step, Record):
+            if self.stopping() and not resting and not _records(decision.step):
                 return None
             if not await self.effects.permitted(decision.step):
                 body = await self.effects.kube.get_endpoint(*key)
@@ -178,8 +180,9 @@ class Reconciler:
             key: The resource.
         """
         known = self._known.get(key)
-        answer = known.memory.answer if known is not None else None
-        return answer is not None and isinstance(answer.outcome, Done | Refused)
+        memories = () if known is None else (known.memory, known.memory.beside)
+        answers = (memory.answer for memory in memories if memory is not None)
+        return any(one is not None and isinstance(one.outcome, Done | Refused) for one in answers)
 
     def _memory(self, resource: TogetherEndpoint) -> Memory:
         known = self._known.get(_key(resource))
@@ -196,9 +199,8 @@ class Reconciler:
         self._known.pop(key, None)
         entry = self.roster.depart(key)
         self.metrics.resource_gone(*key)
-        for endpoint_id in () if entry is None else (entry.endpoint_id, entry.wanted):
-            if endpoint_id is None:
-                continue
+        held = () if entry is None else (entry.wanted, *(one.endpoint_id for one in entry.both))
+        for endpoint_id in filter(None, held):
             # Whoever had to leave the endpoint to this resource need not any more.
             for rival in self.roster.holders(endpoint_id) + self.roster.wanting(endpoint_id):
                 self.enqueue(rival.key, "rival")
@@ -233,8 +235,17 @@ class Reconciler:
     ) -> tuple[Body | None, Outcome]:
         step: Step = decision.step
         effects = self.effects
+        beside = case.beside
+        if isinstance(step, Beside) and not isinstance(step.step, Record):
+            assert beside is not None  # noqa: S101
+            assert decision.beside is not None  # noqa: S101
+            return await self._carry_out(body, resource, beside, decision.beside)
         match step:
-            case Record():
+            case Record() | Beside():
+                return await self._write(body, case, decision), None
+            case Dismiss(released=released):
+                if released:
+                    await effects.released.add(released)
                 return await self._write(body, case, decision), None
             case Prepare():
                 after = await effects.prepare(resource)
@@ -268,7 +279,7 @@ class Reconciler:
     ) -> None:
         """Have a person learn what the cluster refuses, where they look first."""
         self._tell(body, stories.of_refusal(str(error)))
-        if isinstance(decision.step, Record | Wait):
+        if isinstance(decision.step, Wait) or _records(decision.step):
             return  # what is refused is the status itself
         telling = case.wait(
             decision.situation.reason, f"{decision.situation.message}, which failed: {error}"
@@ -280,13 +291,13 @@ class Reconciler:
 
     async def _write(self, body: Body, case: Case, decision: Decision) -> Body:
         """Write the status, if it says anything new."""
-        account = self.effects.accounts.get(case.credential, case.observed.api)
+        beside = case.beside
         status = report(
             case,
             decision,
             wall=self.observer.clocks.wall(),
-            price=self._price(case, decision),
-            inference_url=account.driver.inference_url if account else "",
+            terms=self._terms(case, decision),
+            beside=None if beside is None else self._terms(beside, decision.beside or decision),
         )
         told = status.to_dict()
         if told == body.get("status"):
@@ -307,21 +318,21 @@ class Reconciler:
                 await asyncio.sleep(pause)
         return await self.effects.kube.replace_status(body)
 
-    def _price(self, case: Case, decision: Decision) -> Decimal | None:
-        """The price, read once for all resources of a key, and never waited for.
+    def _terms(self, case: Case, decision: Decision) -> Terms:
+        """What the account tells; prices are read once for all of a key, and never waited for.
 
-        A record must not wait for it least of all: it is worth only seconds (create-once rule 4).
+        A record must not wait for one least of all: it is worth only seconds (create-once rule 4).
         """
         account = self.effects.accounts.get(case.credential, case.observed.api)
         if account is None:
-            return None
+            return Terms()
         known = account.known_price(case.desired.spec.hardware)
         ordered = case.record.endpoint_id is not None or isinstance(decision.step, Record)
         wanted = ordered and not case.desired.deleting and account.failures == 0
         # A restart alone is no reason to ask: the status tells the price already.
         if wanted and (known is not None or case.status.price is None):
             account.refresh_prices()
-        return known
+        return Terms(known, account.driver.inference_url)
 
     async def _rest(
         self, body: Body, resource: TogetherEndpoint, case: Case, decision: Decision
@@ -335,19 +346,20 @@ class Reconciler:
         pauses = [decision.step.after] if isinstance(decision.step, Wait) else []
         if case.observed.keys.trouble is not None or decision.situation.reason in GRACED:
             pauses.append(self.key_pause)
-        account = self.effects.accounts.get(case.credential, case.observed.api)
-        if account is not None and now.status.endpoint_id and now.status.price is None:
-            pauses.append(account.price_expected(case.desired.spec.hardware))
+        if case.desired.spec.connection and now.status.inference != case.status.inference:
+            pauses.append(0.0)  # the ConfigMap for applications follows what has just been told
+        for one in filter(None, (case, case.beside)):
+            account = self.effects.accounts.get(one.credential, one.observed.api)
+            status = now.status if one is case else now.status.beside
+            if account is not None and status and status.endpoint_id and status.price is None:
+                pauses.append(account.price_expected(case.desired.spec.hardware))
         return min((pause for pause in pauses if pause is not None), default=None)
 
     def _measure(self, resource: TogetherEndpoint, case: Case, decision: Decision) -> None:
-        price, bounds = resource.status.price, resource.status.autoscaling
-        endpoint = case.endpoint
-        cost = Decimal(0)
-        if price and bounds and endpoint and endpoint.phase is Phase.STARTED:
-            replicas = endpoint.ready_replicas or bounds.min_replicas
-            with contextlib.suppress(InvalidOperation):  # whatever a status may hold
-                cost = Decimal(price.per_replica_hour) * replicas
+        beside, other = case.beside, resource.status.beside
+        cost = current_cost(resource.status, case)
+        if beside is not None and other is not None:
+            cost += current_cost(other, beside)
         self.metrics.resource(
             resource.namespace,
             resource.name,
@@ -367,26 +379,9 @@ class Reconciler:
         tell(body, story.reason, story.message)
 
 
-def _misread(case: Case, decision: Decision, problem: str, *, fate_unknown: bool) -> Decision:
-    """What is done about a resource whose spec cannot be read in full.
-
-    Args:
-        case: The resource, as far as it can be read.
-        decision: What would be done about that much of it.
-        problem: What cannot be read.
-        fate_unknown: Whether that is what becomes of the endpoint.
-    """
-    answered = write_down(case)
-    if answered is not None:
-        return answered
-    if not case.desired.deleting:
-        return case.wait(Reason.INVALID_REQUEST, problem)
-    if not fate_unknown or isinstance(decision.step, FindDefinition) or uprooted(case):
-        return decision
-    return case.wait(
-        Reason.DELETION_BLOCKED,
-        f"What is to become of the endpoint cannot be read, so it is left as it is: {problem}",
-    )
+def _records(step: Step) -> bool:
+    """Whether a step writes the status and nothing else."""
+    return isinstance(step.step if isinstance(step, Beside) else step, Record)
 
 
 def _key(resource: TogetherEndpoint) -> Key:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from together_operator.controller.accounts import Accounts
 from together_operator.controller.clocks import Clocks
+from together_operator.controller.entry import Entry
 from together_operator.controller.keys import HeldKey, KeyRing
 from together_operator.controller.kube import Kube
 from together_operator.controller.kube_errors import Conflict, Forbidden, KubeError, Rejected
@@ -23,7 +24,7 @@ from together_operator.controller.leadership import Mandate
 from together_operator.controller.orphans import Orphans
 from together_operator.controller.queue import Key
 from together_operator.controller.readable import readable
-from together_operator.controller.roster import Entry, Roster
+from together_operator.controller.roster import Roster
 from together_operator.drivers.driver import Driver
 from together_operator.resource.spec import Api
 

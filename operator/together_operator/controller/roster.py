@@ -8,140 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from together_operator.controller.account import Place
+from together_operator.controller.entry import Entry
 from together_operator.controller.queue import Key
 from together_operator.core.marker import Marker, owner_tag
 from together_operator.core.scan import Trait
 from together_operator.resource.document import TogetherEndpoint
-from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Api
-from together_operator.resource.status import Role, Status
 
 N = TypeVar("N", bound=Hashable)
 
 _DEPARTED_KEPT = 4096
 """Of how many resources it is remembered that they are gone."""
-
-
-class Told(NamedTuple):
-    """What is reported of a deployment, as far as a LIST shows it.
-
-    Attributes:
-        id: Together's id.
-        state: Together's word for it.
-        ready: Replicas that serve.
-        weight: Its part of the traffic.
-    """
-
-    id: str
-    state: str | None
-    ready: int | None
-    weight: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What others have to know of a resource.
-
-    Attributes:
-        key: Its namespace and name.
-        uid: Its identity.
-        resource_version: Of the reading that this was made of.
-        created_at: creationTimestamp in unix seconds.
-        endpoint_id: The endpoint that it has on record.
-        display_name: The name under which it last saw that endpoint.
-        state: Together's word for it, as last reported.
-        credential: The identity of the key in use.
-        api: The generation that carries its endpoint, or would.
-        moving: Whether its endpoint is changing, so that it is worth looking at it often.
-        synced: Whether it is reported that Together answers.
-        missing: Whether it is reported that its endpoint no longer exists.
-        markers_lost: Whether its endpoint came back without its mark.
-        deleting: Whether it is being deleted.
-        removing: Surplus endpoints that it has yet to delete.
-        wanted: The endpoint that it asks to take over, and has not.
-        deployments: What it has behind that endpoint in the second generation, as last reported;
-            the one that is to serve comes first.
-        open_v1: Nonces of attempts in the first generation that may yet take effect, though its
-            endpoint is in the second.
-    """
-
-    key: Key
-    uid: str
-    resource_version: str
-    created_at: float
-    endpoint_id: str | None
-    display_name: str
-    state: str | None
-    credential: str | None
-    api: Api
-    moving: bool
-    synced: bool
-    missing: bool
-    markers_lost: bool
-    deleting: bool
-    removing: tuple[str, ...] = ()
-    wanted: str | None = None
-    deployments: tuple[Told, ...] = ()
-    open_v1: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls, resource: TogetherEndpoint, credential: str | None, api: Api | None = None
-    ) -> Entry:
-        """Take from a resource what others have to know.
-
-        Args:
-            resource: The resource as it is now.
-            credential: The identity of the key in use, if it is known.
-            api: The generation that carries its endpoint, or would; `None` for what is on record.
-        """
-        status = resource.status
-        operation = status.operation
-        ours = operation is not None and operation.uid == resource.uid
-        conditions = {c.type: c for c in status.conditions}
-        reconciling = conditions.get(ConditionType.RECONCILING)
-        synced = conditions.get(ConditionType.SYNCED)
-        ready = conditions.get(ConditionType.READY)
-        if credential is None and operation is not None:
-            credential = operation.credential
-        recorded = Api.V2 if ours and status.api == Api.V2 else Api.V1
-        return cls(
-            key=Key(resource.namespace, resource.name),
-            uid=resource.uid,
-            resource_version=resource.resource_version,
-            created_at=resource.creation_timestamp,
-            endpoint_id=status.endpoint_id if ours else None,
-            display_name=status.display_name or "",
-            state=status.state,
-            credential=credential,
-            api=api or recorded,
-            moving=ours
-            and status.endpoint_id is not None
-            and (reconciling is None or reconciling.status == "True"),
-            synced=synced is None or synced.status != "False",
-            missing=ready is not None and ready.reason == Reason.REMOTE_MISSING,
-            markers_lost=bool(operation and operation.markers_lost),
-            deleting=resource.deleting,
-            removing=operation.removing if operation is not None and ours else (),
-            wanted=_wanted(resource) if not ours or status.endpoint_id is None else None,
-            deployments=_told(status) if ours else (),
-            open_v1=operation.open if operation is not None and recorded is Api.V2 else (),
-        )
-
-    @property
-    def place(self) -> Place | None:
-        """Where its endpoint is looked for, if there is a key."""
-        return None if self.credential is None else Place(self.credential, self.api)
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """Everywhere at Together where it has something, or may."""
-        if self.place is None:
-            return ()
-        return (self.place, Place(self.place.identity, Api.V1)) if self.open_v1 else (self.place,)
 
 
 class Roster:
@@ -175,21 +55,22 @@ class Roster:
         self.remove(entry.key)
         self._by_key[entry.key] = entry
         self._by_owner[owner_tag(entry.uid)] = entry.key
-        if entry.markers_lost:
-            self._unmarked.add(entry.key)
-        if entry.moving:
-            self._moving.add(entry.key)
-        if entry.place is not None:
-            self._by_place.setdefault(entry.place, set()).add(entry.key)
-            if entry.open_v1:
-                self._leaving.setdefault(entry.place.identity, set()).add(entry.key)
-        if entry.endpoint_id is not None:
-            self._by_endpoint.setdefault(entry.endpoint_id, set()).add(entry.key)
-            self._reserved.pop(entry.endpoint_id, None)
+        if entry.place is not None and entry.open_v1:
+            self._leaving.setdefault(entry.place.identity, set()).add(entry.key)
         if entry.wanted is not None:
             self._by_wish.setdefault(entry.wanted, set()).add(entry.key)
-        if entry.removing:
-            self._removing.add(entry.key)
+        for one in entry.both:
+            if one.markers_lost:
+                self._unmarked.add(one.key)
+            if one.moving:
+                self._moving.add(one.key)
+            if one.place is not None:
+                self._by_place.setdefault(one.place, set()).add(one.key)
+            if one.endpoint_id is not None:
+                self._by_endpoint.setdefault(one.endpoint_id, set()).add(one.key)
+                self._reserved.pop(one.endpoint_id, None)
+            if one.removing:
+                self._removing.add(one.key)
 
     def remove(self, key: Key) -> Entry | None:
         """Forget a resource."""
@@ -201,15 +82,16 @@ class Roster:
         self._removing.discard(key)
         if entry.wanted is not None:
             _discard(self._by_wish, entry.wanted, key)
-        if entry.place is not None:
-            _discard(self._by_place, entry.place, key)
-            if entry.open_v1:
-                _discard(self._leaving, entry.place.identity, key)
+        if entry.place is not None and entry.open_v1:
+            _discard(self._leaving, entry.place.identity, key)
         tag = owner_tag(entry.uid)
         if self._by_owner.get(tag) == key:
             del self._by_owner[tag]
-        if entry.endpoint_id is not None:
-            _discard(self._by_endpoint, entry.endpoint_id, key)
+        for one in entry.both:
+            if one.place is not None:
+                _discard(self._by_place, one.place, key)
+            if one.endpoint_id is not None:
+                _discard(self._by_endpoint, one.endpoint_id, key)
         return entry
 
     def depart(self, key: Key) -> Entry | None:
@@ -245,7 +127,8 @@ class Roster:
 
     def holders(self, endpoint_id: str) -> list[Entry]:
         """The resources that have an endpoint on record."""
-        return [self._by_key[key] for key in self._by_endpoint.get(endpoint_id, ())]
+        keys = self._by_endpoint.get(endpoint_id, ())
+        return [e for key in keys for e in self._by_key[key].both if e.endpoint_id == endpoint_id]
 
     def others(self, endpoint_id: str, uid: str) -> list[Entry]:
         """The other resources that have an endpoint on record, or have yet to delete it.
@@ -255,7 +138,7 @@ class Roster:
             uid: The resource that asks.
         """
         others = [entry for entry in self.holders(endpoint_id) if entry.uid != uid]
-        removing = (self._by_key[key] for key in self._removing)
+        removing = (entry for key in self._removing for entry in self._by_key[key].both)
         others += [e for e in removing if endpoint_id in e.removing and e.uid != uid]
         return sorted(others, key=lambda entry: entry.key)
 
@@ -298,12 +181,17 @@ class Roster:
             credentials: The keys.
             api: The generation; each has names of its own.
         """
-        unmarked = (self._by_key[key] for key in self._unmarked)
-        return any(entry.api is api and entry.credential in credentials for entry in unmarked)
+        unmarked = (entry for key in self._unmarked for entry in self._by_key[key].both)
+        return any(
+            entry.markers_lost and entry.api is api and entry.credential in credentials
+            for entry in unmarked
+        )
 
     def of(self, credential: str, api: Api) -> list[Entry]:
         """The resources whose endpoints a key shows in a generation."""
-        return [self._by_key[key] for key in self._by_place.get(Place(credential, api), ())]
+        place = Place(credential, api)
+        keys = self._by_place.get(place, ())
+        return [entry for key in keys for entry in self._by_key[key].both if entry.place == place]
 
     def leaving(self, credential: str) -> list[Entry]:
         """The resources of a key in v2 for which something may yet come to life in v1."""
@@ -353,18 +241,6 @@ def _discard(index: dict[N, set[Key]], name: N, key: Key) -> None:
     keys.discard(key)
     if not keys:
         del index[name]
-
-
-def _told(status: Status) -> tuple[Told, ...]:
-    first = sorted(status.deployments, key=lambda d: d.role != Role.CURRENT)
-    return tuple(Told(d.id, d.state, d.ready_replicas, d.weight) for d in first)
-
-
-def _wanted(resource: TogetherEndpoint) -> str | None:
-    adopt = resource.spec.adopt
-    if adopt is None or resource.status.adopted or resource.deleting:
-        return None
-    return adopt.endpoint_id
 
 
 def better(

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from together_operator.core.case import Case
 from together_operator.core.learning import Outcome
-from together_operator.core.report import ROWS, row
 from together_operator.core.steps import (
+    Beside,
     Create,
     Decision,
     Delete,
     Deploy,
+    Dismiss,
     Finish,
     KeepKey,
     Publish,
@@ -25,7 +26,9 @@ from together_operator.core.steps import (
     Undeploy,
     Update,
 )
+from together_operator.core.table import ROWS, row
 from together_operator.core.uprooting import uprooted
+from together_operator.resource.endpoint_status import Migration, MigrationPhase, Operation
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.remote import (
     Ambiguous,
@@ -36,7 +39,7 @@ from together_operator.resource.remote import (
     NotSent,
 )
 from together_operator.resource.spec import Api
-from together_operator.resource.status import Operation, Status
+from together_operator.resource.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,10 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
         outcome: What came of it.
     """
     step = decision.step
+    if isinstance(step, Beside):
+        if case.beside is None or decision.beside is None:
+            return None
+        return of_step(case.beside, decision.beside, outcome)
     match step, outcome:
         case Create(), Done(endpoint=Endpoint(id=made)):
             return Story("EndpointCreated", f"Together created {made}")
@@ -98,6 +105,15 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
             return Story("DeleteRequested", f"Together acknowledged deleting {step.endpoint_id}")
         case Record(status=Status(api=Api.V2, endpoint_id=None)), _ if _moved(case):
             return Story("MovedToV2", decision.situation.message)
+        case Record(turned=True), _:
+            return Story("MigrationConfirmed", decision.situation.message)
+        case Record(status=Status(migration=Migration(phase=phase))), _ if _migrates(case, phase):
+            off = phase == MigrationPhase.LEAVING
+            return Story(
+                "MigrationCalledOff" if off else "MigrationStarted", decision.situation.message
+            )
+        case Dismiss(left=left), _:
+            return _dismissed(case, decision, left)
         case KeepKey(), _ if case.observed.keys.held is not None:
             return Story("KeyChanged", "The new key is in use")
         case Publish(), True:
@@ -146,6 +162,20 @@ def _let_go(case: Case, decision: Decision, step: Finish) -> Story | None:
     if step.left is None:
         return None
     return Story("EndpointRetained", message, uprooted(case) or step.left in case.desired.release)
+
+
+def _migrates(case: Case, phase: str) -> bool:
+    """Whether a record begins a migration, or calls it off."""
+    former = case.record.migration
+    return former is None or former.phase != phase
+
+
+def _dismissed(case: Case, decision: Decision, left: str | None) -> Story:
+    off = case.observed.api is Api.V1
+    if left is not None:
+        return Story("EndpointRetained", decision.situation.message)
+    word = "is called off" if off else "is finished"
+    return Story("MigrationEnded", f"The move to API v2 {word}: {decision.situation.message}")
 
 
 _SILENT = frozenset({Reason.CREATING, Reason.UPDATING})

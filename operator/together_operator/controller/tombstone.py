@@ -54,6 +54,8 @@ class Tombstone:
         apis = [Api.V1]
         if resource.status.api == Api.V2 and not former.issuperset(nonces):
             apis = [Api.V1, Api.V2] if former else [Api.V2]
+        if resource.status.migration is not None:
+            apis = [Api.V1, Api.V2]
         return cls(
             cluster_tag(cluster), owner_tag(resource.uid), tuple(nonces), now + SECONDS, tuple(apis)
         )

@@ -16,9 +16,9 @@ from together_operator.core.objecting import unsupported
 from together_operator.core.settling import other_key
 from together_operator.core.steps import Decision, KeepKey, List, Prepare, Record, Reserve, Wait
 from together_operator.core.waiting import keyless
+from together_operator.resource.endpoint_status import Operation, OperationPhase
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Endpoint
-from together_operator.resource.status import Operation, OperationPhase
 from together_operator.resource.times import format_time
 
 

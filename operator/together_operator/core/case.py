@@ -11,6 +11,7 @@ from functools import cached_property
 
 from together_operator.core.causes import cause
 from together_operator.core.marker import Marker
+from together_operator.core.memory import turned
 from together_operator.core.mirror import detailed, merge, mirror
 from together_operator.core.record import Recorded
 from together_operator.core.scan import Found, Scan
@@ -25,14 +26,18 @@ from together_operator.core.steps import (
     Vet,
     Wait,
 )
-from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Endpoint, Phase
-from together_operator.resource.status import (
+from together_operator.resource.endpoint_status import (
     Applied,
     Condition,
     DeploymentStatus,
+    Migration,
+    MigrationPhase,
     Role,
 )
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Endpoint, Phase
+from together_operator.resource.spec import Api, DeletionPolicy
+from together_operator.resource.status import Status
 
 FAILED_POLLS = 3
 """Failed looks in a row, after which a resource at rest is no longer called synced."""
@@ -67,6 +72,52 @@ class Case(Recorded):
         if self.observed.keys.user is not None or trouble is None:
             return None
         return self.graced(trouble.reason, trouble.message)
+
+    # -- the other endpoint of a migration -------------------------------------------------------
+
+    @cached_property
+    def beside(self) -> Case | None:
+        """The other endpoint as if it were a resource of its own, while there are two."""
+        migration, status = self.record.migration, self.record.beside
+        observed, memory = self.observed.beside, self.memory.beside
+        if migration is None or status is None or observed is None or memory is None:
+            return None
+        desired = self.desired.beside(
+            observed.api,
+            leaving=migration.phase == MigrationPhase.LEAVING,
+            policy=self._policy_beside(migration),
+        )
+        return Case(desired, status, replace(observed, memory=memory), self.now)
+
+    def _policy_beside(self, migration: Migration) -> DeletionPolicy:
+        """What becomes of it: what has come into use counts as much as what was there before."""
+        policy = self.desired.policy(adopted=bool(self.record.adopted or migration.adopted))
+        used = migration.api == Api.V1 or self.published
+        return policy if used else DeletionPolicy.DELETE
+
+    @property
+    def published(self) -> bool:
+        """Whether applications have been told the name of the endpoint that is to come."""
+        migration, inference = self.record.migration, self.record.inference
+        if migration is None or migration.phase != MigrationPhase.BUILDING or inference is None:
+            return False
+        return inference.model == migration.name
+
+    def turned(self, status: Status) -> Case:
+        """The case once the other endpoint has taken the place of this one.
+
+        Args:
+            status: The status then.
+        """
+        observed = self.observed.beside
+        assert observed is not None  # noqa: S101
+        return replace(
+            self,
+            status=status,
+            observed=replace(
+                observed, memory=turned(self.memory), beside=replace(self.observed, beside=None)
+            ),
+        )
 
     # -- the endpoint --------------------------------------------------------------------------
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.spec import Api, Spec
-from together_operator.resource.status import OperationPhase, Status
+from together_operator.resource.status import Status
 
 _OF_V2 = "ep_"
 """How Together's ids of v2 endpoints begin; those of v1 begin with `endpoint-`."""
@@ -50,6 +51,9 @@ def generation(
         # Whatever an attempt may have made is in the generation that it was sent to, and one that
         # was sent to v2 says so.
         return Api.V1
+    if spec.api is Api.V2 and spec.adopt is None and lost and Api.V1 not in searched:
+        # A move to v2 may have been under way, and the endpoint of v1 is still there then.
+        return Api.V1
     if spec.api is not Api.AUTO:
         return spec.api
     if spec.adopt is not None:
@@ -67,5 +71,5 @@ def everywhere(spec: Spec, searched: Collection[Api]) -> bool:
         spec: What is asked for.
         searched: Where nothing was found of it.
     """
-    bound = spec.api is not Api.AUTO or spec.adopt is not None
+    bound = spec.api is Api.V1 or spec.adopt is not None
     return bound or {Api.V1, Api.V2} <= set(searched)

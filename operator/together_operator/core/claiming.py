@@ -9,9 +9,9 @@ from together_operator.core.scan import horizon
 from together_operator.core.settling import Settled
 from together_operator.core.steps import Decision, Record
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import Applied, Operation, OperationPhase
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import State
-from together_operator.resource.status import Applied, Operation, OperationPhase
 from together_operator.resource.times import format_time
 
 SAID_SO = f"The annotation {names.CLAIM} says that nothing was made"

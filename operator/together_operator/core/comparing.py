@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.steps import Decision, FindWeights
+from together_operator.resource.endpoint_status import DeploymentStatus, Role
 from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Deployment, Endpoint
 from together_operator.resource.spec import SpeculativeDecoding
-from together_operator.resource.status import DeploymentStatus, Role
 
 _REVISION = "/revisions/"
 

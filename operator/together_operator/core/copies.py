@@ -15,9 +15,14 @@ from together_operator.core.settling import look
 from together_operator.core.steps import Decision, FindOwner, KeepKey, List, Prepare, Record
 from together_operator.core.waiting import keyless
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import (
+    DeploymentStatus,
+    Operation,
+    OperationPhase,
+    Role,
+)
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Deployment
-from together_operator.resource.status import DeploymentStatus, Operation, OperationPhase, Role
 from together_operator.resource.times import format_time
 
 ADOPT = "Adopt"

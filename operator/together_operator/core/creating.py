@@ -20,17 +20,17 @@ from together_operator.core.settling import Settled, look, other_key, said_none,
 from together_operator.core.steps import Create, Decision, KeepKey, List, Prepare, Record
 from together_operator.core.waiting import keyless, still_refused
 from together_operator.resource import names
-from together_operator.resource.reasons import KEY_REFUSALS, Reason
-from together_operator.resource.remote import Done, Endpoint, Order, Refused
-from together_operator.resource.spec import Api, State
-from together_operator.resource.status import (
+from together_operator.resource.endpoint_status import (
     Applied,
     Operation,
     OperationPhase,
     Refusal,
-    Status,
     StatusAutoscaling,
 )
+from together_operator.resource.reasons import KEY_REFUSALS, Reason
+from together_operator.resource.remote import Done, Endpoint, Order, Refused
+from together_operator.resource.spec import Api, State
+from together_operator.resource.status import Status
 
 MAX_AMBIGUOUS = 3
 """Attempts without a clear answer, after which a person is asked."""
@@ -191,7 +191,8 @@ def attempt(case: Case, open_: tuple[str, ...] = (), counted: int = 0) -> Decisi
         update={"attempts": counted, "open": open_}
     )
     if case.operation is not None:
-        operation = operation.model_copy(update={"replaces": case.operation.replaces})
+        former = {"replaces": case.operation.replaces, "v1_closed": case.operation.v1_closed}
+        operation = operation.model_copy(update=former)
         if open_:
             operation = operation.model_copy(update={"date": case.operation.date})
     update: dict[str, object] = {"operation": operation}
@@ -314,7 +315,7 @@ def _move(case: Case, operation: Operation) -> Decision:
 
 def _moved(case: Case, operation: Operation) -> Decision:
     """The choice is on record before anything is made in the second generation."""
-    moved = operation.model_copy(update={"refusal": None, "attempts": 0})
+    moved = operation.model_copy(update={"refusal": None, "attempts": 0, "v1_closed": True})
     return case.step(
         Record(case.record.model_copy(update={"operation": moved, "api": Api.V2.value})),
         Reason.CREATING,

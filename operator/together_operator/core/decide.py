@@ -14,6 +14,7 @@ from together_operator.core.copies import former_owner, settle_copy
 from together_operator.core.creating import create, write_down
 from together_operator.core.deleting import delete
 from together_operator.core.deploying import refused_deployment
+from together_operator.core.migrating import begin, migrate
 from together_operator.core.removing import extras
 from together_operator.core.steps import Consume, Decision, Wait
 from together_operator.core.upkeep import upkeep
@@ -30,12 +31,18 @@ def decide(case: Case) -> Decision:
     Returns:
         The step, and what a person is told meanwhile.
     """
+    beside = case.beside
+    return _alone(case) if beside is None else migrate(case, beside, _alone)
+
+
+def _alone(case: Case) -> Decision:
+    """The next step for one endpoint, as if the resource had no other."""
     written = write_down(case) or refused_deployment(case)
     if written is not None:
         return written
     if case.desired.deleting:
         return delete(case)
-    return settle_copy(case) or _consume(case) or extras(case) or _live(case)
+    return settle_copy(case) or _consume(case) or extras(case) or begin(case) or _live(case)
 
 
 def _live(case: Case) -> Decision:

@@ -24,10 +24,10 @@ from together_operator.core.settling import began, look, settle
 from together_operator.core.steps import Decision, Finish, KeepKey, Vet, Wait
 from together_operator.core.uprooting import find_definition, uprooted
 from together_operator.core.writes import about_the_key
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.reasons import KEY_REFUSALS, Reason
 from together_operator.resource.remote import Endpoint
 from together_operator.resource.spec import DeletionPolicy
-from together_operator.resource.status import OperationPhase
 
 UNRESOLVED = "unresolved"
 """The answer that lets go of attempts whose outcome nobody knows."""
@@ -73,7 +73,7 @@ def _fate(case: Case) -> DeletionPolicy | Decision:
     """What becomes of the endpoint: what the person says, unless nobody says anything of it."""
     policy = case.desired.policy(adopted=bool(case.record.adopted))
     nothing = policy is DeletionPolicy.RETAIN and not owed(case) and not unrecorded(case)
-    if nothing or _untouched(case):
+    if nothing or case.desired.leaving or _untouched(case):
         return policy
     return find_definition(case) or (DeletionPolicy.RETAIN if uprooted(case) else policy)
 

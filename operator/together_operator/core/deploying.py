@@ -18,10 +18,10 @@ from together_operator.core.objecting import objection
 from together_operator.core.steps import Decision, Deploy, Record
 from together_operator.core.waiting import between_keys, keyless, still_refused, suspended
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import DeploymentStatus, Operation, Refusal, Role
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import HALTED, Absent, Deployment, Endpoint
 from together_operator.resource.spec import OnMissing, State
-from together_operator.resource.status import DeploymentStatus, Operation, Refusal, Role
 
 
 def deploy(case: Case, endpoint: Endpoint) -> Decision | None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from together_operator.core.marker import NAME_LIMIT, Marker, digest
 from together_operator.resource.hardware import v1_hardware
 from together_operator.resource.remote import Bounds, Change, Order
-from together_operator.resource.spec import DeletionPolicy, Spec, SpeculativeDecoding, State
+from together_operator.resource.spec import (
+    Api,
+    DeletionPolicy,
+    Spec,
+    SpeculativeDecoding,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Desired:
         reconcile_requested_at: A person's wish to look again.
         restart_requested_at: A person's wish to start again.
         deleted_at: deletionTimestamp in unix seconds (Kubernetes' clock).
+        leaving: Whether it is one of two endpoints that is to go, and not the resource.
     """
 
     namespace: str
@@ -49,6 +56,7 @@ class Desired:
     reconcile_requested_at: str | None = None
     restart_requested_at: str | None = None
     deleted_at: float | None = None
+    leaving: bool = False
 
     @property
     def started(self) -> bool:
@@ -88,6 +96,28 @@ class Desired:
         hardware = v1_hardware(spec.hardware)
         zone, speculative = spec.availability_zone or "", spec.speculative_decoding.value
         return digest("|".join((spec.model, hardware, config or "", zone, speculative)), 5)
+
+    def beside(self, api: Api, *, leaving: bool, policy: DeletionPolicy) -> Desired:
+        """What is asked of the other endpoint of a migration, as if it were alone.
+
+        Args:
+            api: The generation that it is in.
+            leaving: Whether it is given up though the resource lives.
+            policy: What becomes of it when it goes.
+        """
+        update: dict[str, object] = {
+            "api": api,
+            "adopt": None,
+            "connection": None,
+            "deletion_policy": policy,
+        }
+        return replace(
+            self,
+            deleting=self.deleting or leaving,
+            leaving=leaving and not self.deleting,
+            spec=self.spec.model_copy(update=update),
+            restored_copy=None,
+        )
 
     def policy(self, *, adopted: bool) -> DeletionPolicy:
         """What becomes of the endpoint when the resource goes.

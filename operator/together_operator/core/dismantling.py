@@ -12,9 +12,9 @@ from together_operator.core.looking import details, read_since_listed
 from together_operator.core.routing import without
 from together_operator.core.sending import send
 from together_operator.core.steps import Decision, Record, Stop, Undeploy, waits
+from together_operator.resource.endpoint_status import DeploymentStatus, Role
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import ENDED, Deployment, Endpoint, Unavailable
-from together_operator.resource.status import DeploymentStatus, Role
 
 
 def dismantle(

@@ -24,6 +24,7 @@ from together_operator.core.memory import (
     Seen,
     Trouble,
     Vetting,
+    turned,
 )
 from together_operator.core.mirror import detailed
 from together_operator.core.noticing import pictured
@@ -31,6 +32,7 @@ from together_operator.core.observed import Poll
 from together_operator.core.record import lost
 from together_operator.core.scan import Scan
 from together_operator.core.steps import (
+    Beside,
     Create,
     Delete,
     Deploy,
@@ -59,6 +61,7 @@ from together_operator.core.writes import (
     rejected,
     subject_of,
 )
+from together_operator.resource.endpoint_status import Applied, Operation, OperationPhase
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -70,12 +73,7 @@ from together_operator.resource.remote import (
     Unavailable,
 )
 from together_operator.resource.spec import State
-from together_operator.resource.status import (
-    Applied,
-    Operation,
-    OperationPhase,
-    Status,
-)
+from together_operator.resource.status import Status
 
 Outcome = (
     Done
@@ -112,6 +110,11 @@ def begin(memory: Memory, step: Step, now: float) -> Memory:
         now: Monotonic seconds.
     """
     match step:
+        case Beside(step=inner):
+            assert memory.beside is not None  # noqa: S101
+            return replace(memory, beside=begin(memory.beside, inner, now))
+        case Record(turned=True):
+            return memory
         case Create() if memory.fence is not None:
             return replace(memory, fence=replace(memory.fence, posted=True))
         case Deploy(name=name):
@@ -142,6 +145,10 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
         The grown memory.
     """
     memory = case.memory
+    if isinstance(step, Beside):
+        beside = case.beside
+        assert beside is not None  # noqa: S101
+        return replace(memory, beside=learn(beside, step.step, outcome, now))
     if isinstance(outcome, Unavailable) and isinstance(step, List | Look | Get | Vet | FindWeights):
         return _unanswered(memory, step.credential, outcome, now)
     match step:
@@ -171,6 +178,8 @@ def learn(case: Case, step: Step, outcome: Outcome, now: float) -> Memory:
             return replace(memory, reservation=replace(outcome, at=now))
         case Prepare() if isinstance(outcome, str):
             return replace(memory, prepared=outcome)
+        case Record(turned=True):
+            return turned(memory)
         case Record():
             return replace(memory, answer=None, prepared=None, denial=None)
         case Create():
@@ -199,8 +208,10 @@ def own_write(memory: Memory, before: str, after: str) -> Memory:
         The memory that goes with the new version.
     """
     names = {lost(before): lost(after)}
+    beside = memory.beside
     return replace(
         memory,
+        beside=None if beside is None else own_write(beside, before, after),
         prepared=after if memory.prepared == before else memory.prepared,
         first_sight=tuple((names.get(subject, subject), at) for subject, at in memory.first_sight),
         searched=tuple((names.get(subject, subject), api) for subject, api in memory.searched),

@@ -18,9 +18,9 @@ from together_operator.core.sending import send
 from together_operator.core.steps import Decision, Get, List, Stop, waits
 from together_operator.core.swapping import turned
 from together_operator.core.uprooting import uprooted
+from together_operator.resource.endpoint_status import Role
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import ENDED, Absent, Endpoint, Phase, Refused
-from together_operator.resource.status import Role
 
 
 def owed(case: Case) -> tuple[str, ...]:

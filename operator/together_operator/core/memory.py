@@ -6,9 +6,10 @@ more. That is why times in here are on the process's own monotonic clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from together_operator.core.scan import Scan
+from together_operator.resource.endpoint_status import Applied
 from together_operator.resource.remote import (
     Absent,
     Ambiguous,
@@ -20,7 +21,6 @@ from together_operator.resource.remote import (
     Unavailable,
 )
 from together_operator.resource.spec import Api
-from together_operator.resource.status import Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +240,7 @@ class Memory:
         restarted_for: The request to start again that has been followed.
         acknowledged: What Together accepted from this process, with the endpoint's id.
         looked_with: The identity of the key that absences and scans were seen with.
+        beside: What is known of the other endpoint, while there are two.
     """
 
     born: float
@@ -274,6 +275,7 @@ class Memory:
     restarted_for: str | None = None
     acknowledged: tuple[str, Applied] | None = None
     looked_with: str | None = None
+    beside: Memory | None = None
 
     def since(self, subject: str) -> float | None:
         """When this process first saw an unresolved thing."""
@@ -310,3 +312,14 @@ class Memory:
     def glance(self, endpoint_id: str) -> Glance | None:
         """What the latest GET of an endpoint came to."""
         return next((g for g in self.glances if g.endpoint_id == endpoint_id), None)
+
+
+def turned(memory: Memory) -> Memory:
+    """What is known once the other endpoint of a migration has taken the place of the first.
+
+    Args:
+        memory: What is known, of both.
+    """
+    if memory.beside is None:
+        return memory
+    return replace(memory.beside, beside=replace(memory, beside=None))

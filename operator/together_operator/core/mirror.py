@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from together_operator.resource.endpoint_status import Applied
 from together_operator.resource.remote import Bounds, Deployment, Endpoint, Phase
 from together_operator.resource.spec import Api
-from together_operator.resource.status import Applied, Status
+from together_operator.resource.status import Status
 
 
 def merge(old: Applied, new: Applied) -> Applied:

@@ -15,9 +15,9 @@ from together_operator.core.deploying import absent_subject, role_subject
 from together_operator.core.memory import Absence, Memory, Seen
 from together_operator.core.settling import silent
 from together_operator.core.writes import acknowledge, with_another_key
+from together_operator.resource.endpoint_status import Applied, Role
 from together_operator.resource.remote import HALTED, Endpoint, Phase
 from together_operator.resource.spec import State
-from together_operator.resource.status import Applied, Role
 
 
 def notice(case: Case) -> Memory:

@@ -84,6 +84,7 @@ class Observed:
         link: How the ConfigMap for applications stands.
         probes: Whether serving is proved by a request.
         unsynced: Seconds for which the Synced condition has been False already.
+        beside: What has been seen of the other endpoint, while there are two.
     """
 
     cluster: str
@@ -107,3 +108,4 @@ class Observed:
     link: Link = Link.UNWANTED
     probes: bool = True
     unsynced: float = 0.0
+    beside: Observed | None = None

@@ -48,14 +48,35 @@ def farewell(case: Case, policy: DeletionPolicy, endpoint_id: str) -> str:
 
 
 def _cost(case: Case) -> str:
-    endpoint, price = case.endpoint, case.status.price
-    if endpoint is not None and endpoint.phase in ENDED:
+    if _idle(case):
         return "and costs nothing while it does not run"
+    amount = _amount(case)
+    return "at a price that is not known here" if amount is None else f"where it costs {amount}"
+
+
+def hourly(case: Case) -> str:
+    """What an endpoint costs, in two or three words.
+
+    Args:
+        case: The resource, or the other endpoint of a migration.
+    """
+    if _idle(case):
+        return "nothing while it does not run"
+    return _amount(case) or "at a price that is not known here"
+
+
+def _idle(case: Case) -> bool:
+    endpoint = case.endpoint
+    return endpoint is not None and endpoint.phase in ENDED
+
+
+def _amount(case: Case) -> str | None:
+    endpoint, price = case.endpoint, case.status.price
     if endpoint is not None and price is not None:
         replicas = endpoint.ready_replicas or endpoint.bounds.min
         with contextlib.suppress(InvalidOperation):  # whatever a status may hold
-            return f"where it costs ${Decimal(price.per_replica_hour) * replicas:.2f} per hour"
-    return "at a price that is not known here"
+            return f"${Decimal(price.per_replica_hour) * replicas:.2f} per hour"
+    return None
 
 
 def released(case: Case, nonces: tuple[str, ...]) -> tuple[str, ...]:

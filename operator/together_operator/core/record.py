@@ -13,14 +13,18 @@ from together_operator.core.desired import Desired
 from together_operator.core.memory import Memory
 from together_operator.core.observed import Observed
 from together_operator.core.timing import Timing
+from together_operator.resource.endpoint_status import Operation, OperationPhase
 from together_operator.resource.spec import Api
-from together_operator.resource.status import Operation, OperationPhase, Status
+from together_operator.resource.status import Status
 
 _PROTOCOL_FIELDS = (
     "operation", "endpoint_id", "api", "name", "display_name", "hardware", "owner", "created_at",
     "state", "autoscaling", "replicas", "ready_replicas", "inference", "applied", "adopted",
 )  # fmt: skip
-_NOTHING: dict[str, object] = dict.fromkeys(_PROTOCOL_FIELDS) | {"deployments": ()}
+_NOTHING: dict[str, object] = dict.fromkeys(_PROTOCOL_FIELDS) | {
+    "deployments": (),
+    "migration": None,
+}
 
 
 @dataclass(frozen=True)

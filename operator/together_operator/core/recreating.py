@@ -14,10 +14,10 @@ from together_operator.core.case import Case
 from together_operator.core.creating import attempt
 from together_operator.core.steps import Decision, Get, List
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import HALTED, Endpoint, Phase
 from together_operator.resource.spec import OnMissing, State
-from together_operator.resource.status import OperationPhase
 
 _OF_THE_ENDPOINT = (
     "endpoint_id", "name", "display_name", "hardware", "owner", "created_at", "state",

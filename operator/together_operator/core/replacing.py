@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.steps import Decision, List, Record
+from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import OnMissing
-from together_operator.resource.status import OperationPhase
 
 
 def returned(case: Case) -> Decision | None:

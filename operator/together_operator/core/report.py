@@ -1,8 +1,7 @@
-"""What the status says: the table of situations, and the mirror of what is true at Together.
+"""What the status says: the conditions, and the mirror of what is true at Together.
 
-The table is a contract with kubectl, Helm, Flux and Argo CD. `Ready` says that this generation is
-carried out and that neither the operator nor a person has anything left to do; `Available` says
-that a request sent now is answered; `Stalled` says that a person must act.
+`Available` says that a request sent now is answered, under the name that applications are told to
+use; the other conditions follow from the one word for the situation.
 """
 
 from __future__ import annotations
@@ -14,121 +13,51 @@ from together_operator.core.case import Case
 from together_operator.core.copies import former_owner
 from together_operator.core.deploying import as_known
 from together_operator.core.observed import Link
-from together_operator.core.steps import Decision, Record, Situation, Step, Wait
+from together_operator.core.steps import (
+    Decision,
+    Dismiss,
+    Record,
+    Situation,
+    Step,
+    Wait,
+)
+from together_operator.core.table import ROWS, row
 from together_operator.resource import names
-from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Endpoint, Phase
-from together_operator.resource.status import (
+from together_operator.resource.endpoint_status import (
     Condition,
     Inference,
+    MigrationPhase,
     OperationPhase,
     Price,
-    Status,
     StatusAutoscaling,
 )
+from together_operator.resource.reasons import ConditionType, Reason
+from together_operator.resource.remote import Endpoint, Phase
+from together_operator.resource.status import Status
 from together_operator.resource.times import format_time
 
 _KEEP = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the table; `None` keeps what a condition says.
-
-    Attributes:
-        ready: Ready.
-        reconciling: Reconciling.
-        stalled: Stalled.
-    """
-
-    ready: bool | None
-    reconciling: bool
-    stalled: bool
-
-
-_AT_WORK = Row(ready=False, reconciling=True, stalled=False)
-_AT_REST = Row(ready=True, reconciling=False, stalled=False)
-_A_PERSON = Row(ready=False, reconciling=False, stalled=True)
-_ON_HOLD = Row(ready=False, reconciling=False, stalled=False)
-_AS_BEFORE = Row(ready=_KEEP, reconciling=False, stalled=False)
-
-ROWS: dict[Reason, Row] = {
-    Reason.CREATING: _AT_WORK,
-    Reason.CLAIMING: _AT_WORK,
-    Reason.ADOPTING: _AT_WORK,
-    Reason.SCALING: _AT_WORK,
-    Reason.STARTING: _AT_WORK,
-    Reason.STOPPING: _AT_WORK,
-    Reason.RENAMING: _AT_WORK,
-    Reason.REPLACING: _AT_WORK,
-    Reason.UPDATING: _AT_WORK,
-    Reason.PROBING: _AT_WORK,
-    Reason.WAITING_FOR_CAPACITY: _AT_WORK,
-    Reason.RATE_LIMITED: _AT_WORK,
-    Reason.UNREACHABLE: _AT_WORK,
-    Reason.SECRET_MISSING: _AT_WORK,
-    Reason.UNAUTHORIZED: _AT_WORK,
-    Reason.FORBIDDEN: _AT_WORK,
-    Reason.PAYMENT_REQUIRED: _AT_WORK,
-    Reason.SERVING: _AT_REST,
-    Reason.STOPPED: _AT_REST,
-    Reason.IDLE_STOPPED: _AT_REST,
-    Reason.STOPPED_REMOTELY: _A_PERSON,
-    Reason.V1_CLOSED: _A_PERSON,
-    Reason.INVALID_MODEL: _A_PERSON,
-    Reason.INVALID_HARDWARE: _A_PERSON,
-    Reason.INVALID_ZONE: _A_PERSON,
-    Reason.CONFIG_REQUIRED: _A_PERSON,
-    Reason.INVALID_REQUEST: _A_PERSON,
-    Reason.NOT_ALLOWED: _A_PERSON,
-    Reason.UNSUPPORTED: _A_PERSON,
-    Reason.NAME_TAKEN: _A_PERSON,
-    Reason.ENDPOINT_CONFLICT: _A_PERSON,
-    Reason.CREDENTIAL_MISMATCH: _A_PERSON,
-    Reason.RESTORED_COPY: _A_PERSON,
-    Reason.ADOPTION_REFUSED: _A_PERSON,
-    Reason.REMOTE_MISSING: _A_PERSON,
-    Reason.ATTEMPTS_EXHAUSTED: _A_PERSON,
-    Reason.INCONCLUSIVE_SCAN: _A_PERSON,
-    Reason.MARKERS_LOST: _A_PERSON,
-    Reason.ENDPOINT_FAILED: _A_PERSON,
-    Reason.REPLACEMENT_FAILED: _A_PERSON,
-    Reason.CONNECTION_CONFLICT: _A_PERSON,
-    Reason.SUSPENDED: _ON_HOLD,
-    Reason.DELETING: _AT_WORK,
-    Reason.DELETION_BLOCKED: _A_PERSON,
-    Reason.DELETION_SUSPENDED: _ON_HOLD,
-}
-
-GRACED = frozenset(
-    {Reason.SECRET_MISSING, Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.PAYMENT_REQUIRED}
-)
-"""Situations in which somebody may be at work already; they stall only after the grace time."""
-
-_QUIET = frozenset({Reason.UNREACHABLE, Reason.RATE_LIMITED, Reason.SUSPENDED})
-"""Situations that change nothing for a resource with no wish pending."""
 
 _MAY_ANSWER = frozenset({Phase.STARTED, Phase.UNKNOWN})
 
 _BROKEN = frozenset({Reason.ENDPOINT_FAILED, Reason.STOPPED_REMOTELY, Reason.REMOTE_MISSING})
 
 
-def row(case: Case, situation: Situation) -> Row:
-    """The row of the table that a situation is in."""
-    if situation.reason in GRACED and case.observed.unsynced >= case.timing.grace:
-        return _A_PERSON
-    if situation.reason in _QUIET and not situation.pending:
-        return _AS_BEFORE
-    return ROWS[situation.reason]
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an account tells of an endpoint that the endpoint does not tell itself.
+
+    Attributes:
+        price: US dollars per replica and hour, if known.
+        inference_url: Base URL under which the endpoint answers; empty if that is not known.
+    """
+
+    price: Decimal | None = None
+    inference_url: str = ""
 
 
 def report(
-    case: Case,
-    decision: Decision,
-    *,
-    wall: float,
-    price: Decimal | None,
-    inference_url: str,
+    case: Case, decision: Decision, *, wall: float, terms: Terms, beside: Terms | None = None
 ) -> Status:
     """The status as it should read now.
 
@@ -136,37 +65,75 @@ def report(
         case: The resource.
         decision: What was decided about it.
         wall: Unix seconds by this machine's clock, for the time of a condition's change.
-        price: US dollars per replica and hour, if known.
-        inference_url: Base URL under which the endpoint answers.
+        terms: What the account of its endpoint tells.
+        beside: What that of the other endpoint of a migration tells.
     """
-    step = decision.step
-    if isinstance(step, Record):
-        status = step.status
-    else:
+    step, beside = decision.step, beside or Terms()
+    if isinstance(step, Record) and step.turned:
+        case = case.turned(step.status)
+        terms, beside = beside, terms
+    elif isinstance(step, Record | Dismiss):
+        case = replace(case, status=step.status)
+    elif former_owner(case) is None:
         # What a copy carries is the question that a person is asked; it stands until the answer.
-        status = case.record if former_owner(case) is None else case.status
-    case = replace(case, status=status)
+        case = replace(case, status=case.record)
+    other = _of_beside(case, decision, wall, beside)
+    status = case.status
     update: dict[str, object] = {
         "observed_generation": case.desired.generation,
         "selector": names.SELECTOR,
-        "conditions": _conditions(case, decision.situation, wall),
+        "conditions": _conditions(case, decision, wall, other),
     }
     endpoint = case.endpoint
     if endpoint is not None:
-        update |= _mirror(case, endpoint, inference_url)
+        update |= _mirror(case, endpoint, terms.inference_url)
     if case.record.endpoint_id is not None:
         update["applied"] = case.applied
     else:
         update["replicas"] = 0
-    if price is not None and case.record.endpoint_id is not None:
-        update["price"] = Price(per_replica_hour=f"{price:.2f}")
+    if terms.price is not None and case.record.endpoint_id is not None:
+        update["price"] = Price(per_replica_hour=f"{terms.price:.2f}")
     connection = case.desired.spec.connection
     if case.observed.link is Link.CURRENT and connection is not None:
         update["connection_config_map"] = connection.config_map_name
     elif case.observed.link is Link.UNWANTED:
         update["connection_config_map"] = None
     update |= _requests(case, step)
+    if other is not None:
+        update["migration"] = status.with_beside(other.status, other.phase).migration
+        if other.used:
+            update["inference"] = other.status.inference
+    elif case.published:
+        update["inference"] = case.record.inference
     return status.model_copy(update=update)
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """What is told of the other endpoint of a migration.
+
+    Attributes:
+        status: What the status would be if it were the only one.
+        phase: Where the migration stands.
+        used: Whether applications are told to use it.
+    """
+
+    status: Status
+    phase: MigrationPhase
+    used: bool
+
+
+def _of_beside(case: Case, decision: Decision, wall: float, terms: Terms) -> _Other | None:
+    beside, other, migration = case.beside, decision.beside, case.record.migration
+    if beside is None or other is None or migration is None:
+        return None
+    told = report(beside, other, wall=wall, terms=terms)
+    endpoint, phase = beside.endpoint, MigrationPhase(migration.phase)
+    lasting = case.published and endpoint is not None and endpoint.phase in _MAY_ANSWER
+    # What becomes of it when the resource goes depends on whether it has come into use.
+    lasting = case.published if case.desired.deleting else lasting
+    used = phase is MigrationPhase.BUILDING and told.inference is not None
+    return _Other(told, phase, used and (lasting or bool(ROWS[other.situation.reason].ready)))
 
 
 def _mirror(case: Case, endpoint: Endpoint, inference_url: str) -> dict[str, object]:
@@ -226,8 +193,10 @@ def _requests(case: Case, step: Step) -> dict[str, object]:
     return handled
 
 
-def _conditions(case: Case, situation: Situation, wall: float) -> tuple[Condition, ...]:
-    now = format_time(wall)
+def _conditions(
+    case: Case, decision: Decision, wall: float, other: _Other | None
+) -> tuple[Condition, ...]:
+    now, situation = format_time(wall), decision.situation
     if situation.keep and len(case.status.conditions) == len(ConditionType):
         return tuple(
             c.model_copy(update={"observed_generation": case.desired.generation})
@@ -261,9 +230,21 @@ def _conditions(case: Case, situation: Situation, wall: float) -> tuple[Conditio
         condition(ConditionType.READY, ready, told, why),
         condition(ConditionType.RECONCILING, line.reconciling, word, text),
         condition(ConditionType.STALLED, line.stalled, word, text),
-        condition(ConditionType.AVAILABLE, _available(case, situation), word, text),
+        condition(ConditionType.AVAILABLE, _usable(case, decision, other), word, text),
         condition(ConditionType.SYNCED, situation.cause is None, word, text),
     )
+
+
+def _usable(case: Case, decision: Decision, other: _Other | None) -> bool | None:
+    """Whether what applications are told to use answers."""
+    situation = decision.situation
+    if other is not None and other.used:
+        known = {c.type: c.status for c in other.status.conditions}[ConditionType.AVAILABLE]
+        return {"True": True, "False": False}.get(known)
+    if decision.beside is not None and decision.beside.situation.reason is situation.reason:
+        # What is told is the other one's trouble.
+        situation = replace(situation, reason=Reason.MIGRATING)
+    return _available(case, situation)
 
 
 def _available(case: Case, situation: Situation) -> bool | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from together_operator.core.case import Case
 from together_operator.core.deploying import own_ids
 from together_operator.core.steps import Route
+from together_operator.resource.endpoint_status import Role
 from together_operator.resource.remote import Endpoint, Weight
-from together_operator.resource.status import Role
 
 WHOLE = 100.0
 """The weight of a deployment that has all traffic; only its ratio to others means anything."""

@@ -149,10 +149,12 @@ class Record:
         status: What to write.
         halted: Whether it records what has just been made stopped, so that to be stopped is what
             was last asked of it.
+        turned: Whether the other endpoint of a migration takes the place of the recorded one.
     """
 
     status: Status
     halted: bool = False
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,22 @@ class Finish:
     released: tuple[str, ...] = ()
 
 
-Step = (
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Let go of the other endpoint of a migration, for which nothing is left to do.
+
+    Attributes:
+        status: What to write.
+        left: The endpoint that stays at Together, or may.
+        released: Endpoints with our mark that stay, and that nobody will answer for any more.
+    """
+
+    status: Status
+    left: str | None
+    released: tuple[str, ...]
+
+
+Single = (
     Wait
     | List
     | Look
@@ -286,7 +303,18 @@ Step = (
     | Route
     | Publish
     | Finish
+    | Dismiss
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A step for the other endpoint of a migration."""
+
+    step: Single
+
+
+Step = Single | Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +340,17 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next step, and the situation that it belongs to."""
+    """The next step, and the situation that it belongs to.
+
+    Attributes:
+        step: The step.
+        situation: What a person is told meanwhile.
+        beside: What was decided about the other endpoint of a migration, as if it were alone.
+    """
 
     step: Step
     situation: Situation
+    beside: Decision | None = None
 
 
 def waits(decision: Decision) -> bool:

@@ -17,10 +17,10 @@ from together_operator.core.routing import towards
 from together_operator.core.sending import send
 from together_operator.core.steps import Decision, Probe, Record, Start, Update
 from together_operator.core.waiting import between_keys, suspended
+from together_operator.resource.endpoint_status import DeploymentStatus, Refusal, Role
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Change, Deployment, Endpoint, Phase
 from together_operator.resource.spec import Replacement
-from together_operator.resource.status import DeploymentStatus, Refusal, Role
 
 
 def swap(case: Case, endpoint: Endpoint) -> Decision | None:

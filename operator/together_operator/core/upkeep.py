@@ -37,6 +37,7 @@ from together_operator.core.steps import (
 from together_operator.core.swapping import swap
 from together_operator.core.waiting import keyless, suspended
 from together_operator.core.writes import subject_of
+from together_operator.resource.endpoint_status import Role
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     ENDED,
@@ -48,7 +49,6 @@ from together_operator.resource.remote import (
     Refused,
 )
 from together_operator.resource.spec import State
-from together_operator.resource.status import Role
 
 
 def upkeep(case: Case, endpoint_id: str) -> Decision:

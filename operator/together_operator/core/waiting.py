@@ -5,9 +5,9 @@ from __future__ import annotations
 from together_operator.core.case import Case
 from together_operator.core.causes import PASSING, cause
 from together_operator.core.steps import Decision
+from together_operator.resource.endpoint_status import Refusal
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Refused
-from together_operator.resource.status import Refusal
 
 
 def suspended(case: Case, told: str) -> Decision:

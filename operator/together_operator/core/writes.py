@@ -12,10 +12,10 @@ from together_operator.core.case import Case
 from together_operator.core.memory import Memory, Rejection, Sent
 from together_operator.core.mirror import merge
 from together_operator.core.steps import Delete, Route, Start, Step, Stop, Undeploy, Update
+from together_operator.resource.endpoint_status import Applied, StatusAutoscaling
 from together_operator.resource.reasons import KEY_REFUSALS
 from together_operator.resource.remote import Absent, Refused, Unavailable
 from together_operator.resource.spec import State
-from together_operator.resource.status import Applied, StatusAutoscaling
 
 _WRITES_KEPT = 16
 _KINDS = {

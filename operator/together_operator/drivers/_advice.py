@@ -28,9 +28,8 @@ _ADVICE: Final = {
     Kind.V1_CLOSED: _Advice(
         Reason.V1_CLOSED,
         "Together has closed API v1 for creating and restarting endpoints on this account, and no"
-        " setting of the endpoint changes that. Where nothing exists yet, set spec.api to Auto or"
-        " V2; else create another TogetherEndpoint with spec.api V2, move the traffic to it, then"
-        " delete this one.",
+        " setting of the endpoint changes that. Set spec.api to Auto or V2: where nothing exists"
+        " yet, API v2 carries it; an endpoint of v1 is moved by V2, and keeps serving meanwhile.",
     ),
     Kind.BLOCKED: _Advice(
         Reason.FORBIDDEN,

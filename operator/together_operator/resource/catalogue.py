@@ -60,6 +60,17 @@ REASONS: Final[dict[Reason, Explanation]] = {
         " both are billed. Or the former one is being removed.",
         "Nothing: it takes minutes, an hour at most. To call it off, take the change back.",
     ),
+    Reason.MIGRATING: Explanation(
+        "The endpoint moves from API v1 to v2: another one is being made on v2 beside the first,"
+        " which goes on serving; or the one that is given up is being removed.",
+        "Nothing: it takes minutes. To call it off, set `spec.api` back.",
+    ),
+    Reason.MIGRATION_UNCONFIRMED: Explanation(
+        "The endpoint of API v2 serves beside that of v1, under another name. Both are billed.",
+        "Move what asks for the former name (`status.name`) to the new one (`status.inference`),"
+        " then set `spec.migration.confirm` to true: the endpoint of v1 is removed as"
+        " `spec.deletionPolicy` says. To stay with v1, set `spec.api` back.",
+    ),
     Reason.UPDATING: Explanation("Another setting of the endpoint is being changed.", _NOTHING),
     Reason.PROBING: Explanation(
         "Together says that the endpoint is started; the operator waits for a first answer from"
@@ -121,8 +132,8 @@ REASONS: Final[dict[Reason, Explanation]] = {
     Reason.V1_CLOSED: Explanation(
         "API v1 is closed for this account: Together neither creates nor starts endpoints there;"
         " and `spec.api` is `V1`, or the endpoint is one of v1.",
-        "Where nothing exists yet, set `spec.api` to `Auto` or `V2`. Else create another"
-        " TogetherEndpoint with `spec.api: V2`, move the traffic, then delete this one.",
+        "Where nothing exists yet, set `spec.api` to `Auto` or `V2`. An endpoint of v1 is moved by"
+        " `V2`: another one is made on v2, and the first goes once that is confirmed.",
     ),
     Reason.INVALID_MODEL: Explanation(
         "Together does not know the model, or does not offer it on dedicated hardware.",

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     STOPPING = "Stopping"
     RENAMING = "Renaming"
     REPLACING = "Replacing"
+    MIGRATING = "Migrating"
+    MIGRATION_UNCONFIRMED = "MigrationUnconfirmed"
     UPDATING = "Updating"
     PROBING = "Probing"
     WAITING_FOR_CAPACITY = "WaitingForCapacity"

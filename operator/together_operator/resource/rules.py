@@ -87,6 +87,15 @@ _SWAPS = (
 no mark that would tell what it was made of."""
 
 
+_ON_V1 = "(has(oldSelf.status) && has(oldSelf.status.api) && oldSelf.status.api == 'V1')"
+
+
+def _before_migration(beyond: str) -> str:
+    """Whether settings for v2 mean nothing yet: on v1, and before a move to v2 has come so far."""
+    moving = "oldSelf.status.migration"
+    return f"({_ON_V1} && !(has({moving}) && {beyond.format(moving)}))"
+
+
 def _fixed(field: str, to_change: str) -> Rule:
     return Rule(
         rule=f"!{_BUILT} || {_same(field)} || {_SWAPS}",
@@ -129,8 +138,18 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _fixed("hardware", _REPLACE),
         _fixed("availabilityZone", _REPLACE),
         _fixed("speculativeDecoding", _REPLACE),
-        _fixed_option("endpointName", f"!{_ATTEMPTED}"),
-        _fixed_option("configID", f"!{_BUILT} || {_SWAPS}"),
+        _fixed_option(
+            "endpointName",
+            f"!{_ATTEMPTED} || {_before_migration('has({0}.endpointID)')}",
+        ),
+        _fixed_option(
+            "configID",
+            f"!{_BUILT} || {_SWAPS} || "
+            + _before_migration(
+                "((has({0}.deployments) && size({0}.deployments) > 0)"
+                " || (has({0}.operation) && has({0}.operation.deploying)))"
+            ),
+        ),
         Rule(
             rule=f"!({_ATTEMPTED} || {_ADOPTED}) || {_same('adopt')} || {_GIVEN_UP}",
             message=(
@@ -147,11 +166,12 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
                 " || self.spec.api == oldSelf.spec.api"
                 " || (has(oldSelf.status.api)"
                 " && self.spec.api in ['Auto', oldSelf.status.api])"
+                f" || ({_ON_V1} && has(oldSelf.status.endpointID) && self.spec.api == 'V2')"
             ),
             message=(
-                "cannot move an existing endpoint to the other API; set it to 'Auto' or to the"
-                " value of `status.api`, or create a second TogetherEndpoint with the other API,"
-                " move the traffic, then delete this one"
+                "moves an endpoint from V1 to V2 only, and only once there is one; set it to 'Auto'"
+                " or to the value of `status.api`, or create a second TogetherEndpoint with the"
+                " other API, move the traffic, then delete this one"
             ),
             field_path=".spec.api",
             reason="FieldValueForbidden",

@@ -139,6 +139,15 @@ class V2Options(Part):
     deployment exists."""
 
 
+class MigrationOptions(Part):
+    """A move from API v1 to v2."""
+
+    confirm: bool = False
+    """Whether the endpoint of API v1 may go. While false it is kept beside that of API v2, which
+    answers under another name, and both are billed; once true it is removed, or stopped and kept,
+    as `deletionPolicy` says, as soon as the other one serves."""
+
+
 class Connection(Part):
     """Where applications find the endpoint."""
 
@@ -195,10 +204,16 @@ class Spec(Part):
     api: Api = Api.AUTO
     """Generation of Together's API: `Auto` (default) uses what the account has, v1 first unless the
     operator is set otherwise; `V1` and `V2` are requirements. `status.api` says which one carries
-    the endpoint; it does not change while the endpoint exists."""
+    the endpoint. `V2` moves an endpoint of v1: another is made on v2 beside it, and the first goes
+    once `migration.confirm` says so; setting this back before that calls the move off. There is no
+    way back to v1."""
 
     v2: V2Options | None = None
     """Settings for API v2 alone."""
+
+    migration: MigrationOptions | None = None
+    """The move of an endpoint of API v1 to v2, which begins with `api: V2`. Without effect on any
+    other endpoint."""
 
     api_key_secret_ref: SecretKeyRef | None = None
     """Secret with the Together API key, in the resource's namespace. Absent means the operator's
