@@ -50,7 +50,10 @@ def main(
         str, typer.Option(help="Take a rule out of a copy of the operator, and see it caught; all.")
     ] = "",
     boundaries: Annotated[
-        bool, typer.Option("--boundaries", help="Measure and write down the boundaries.")
+        bool,
+        typer.Option(
+            "--boundaries", help="Measure and write down the boundaries; of all, or --scenario."
+        ),
     ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON there.")
@@ -77,7 +80,8 @@ def main(
         fitting = (plan for plan in drawn if api in ("", plan.api))
         plans = list(itertools.islice(fitting, runs))
     if boundaries:
-        plans = [Plan(f"{seed}:{name}", name, api=part) for name, part in every_part()]
+        parts = [part for part in every_part() if scenario in ("", part[0])]
+        plans = [Plan(f"{seed}:{name}", name, api=part) for name, part in parts]
     began = time.monotonic()
     with on_a_control_plane(told=_told) as campaign:
         verdicts = campaign.go(plans, jobs)

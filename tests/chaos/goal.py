@@ -60,7 +60,7 @@ class Goal:
             return gone and len(live) == self.live and not books.homes
         if reason_of(found) not in self.reasons or len(live) != self.live:
             return False
-        return len(books.homes) <= 1 and all(self._fits(found, one, books) for one in live)
+        return books.apart() <= 1 and all(self._fits(found, one, books) for one in live)
 
     def _fits(self, found: Object, endpoint: Object, books: Books) -> bool:
         bounds, status = endpoint["autoscaling"], found["status"]

@@ -68,7 +68,11 @@ def _overlaps(run: Run, ours: list[Object], recorded: set[str], verdict: Verdict
     lives = sorted(ours, key=lambda e: float(e["created_at"]))
     for first, second in itertools.combinations(lives, 2):
         end = min(_end(first), _end(second))
-        together = end - max(first["created_at"], second["created_at"])
+        begin = max(first["created_at"], second["created_at"])
+        together = end - begin
+        apart = first.get("generation") != second.get("generation")
+        if apart and run.moving.at(begin) and end <= run.moving.until:
+            continue
         if together <= 0:
             continue
         what = f"{first['id']} and {second['id']} lived together for {together:.2f} s"
@@ -104,7 +108,7 @@ def _deletions(run: Run, requests: Iterable[Object], recorded: set[str], verdict
         early = run.deleted is None or request["at"] < run.deleted
         if endpoint in run.strangers:
             verdict.lost.append(f"{endpoint}, somebody else's, was deleted")
-        elif early and endpoint in recorded:
+        elif early and endpoint in recorded and request["at"] < run.moving.confirmed:
             verdict.lost.append(f"{endpoint}, on record, was deleted while its resource lived")
 
 

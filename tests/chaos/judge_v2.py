@@ -120,6 +120,8 @@ def _deletions(
             verdict.lost.append(f"{unit}, somebody else's, was met by a {when}")
         if request["method"] == "PATCH" or (run.deleted is not None and at >= run.deleted):
             continue
+        if at >= run.moving.called_off:
+            continue
         if unit in recorded:
             verdict.lost.append(f"{unit}, on record, was deleted by a {when}")
         others = [e for e in ours if e["id"] != unit and e["created_at"] < at]
@@ -175,6 +177,7 @@ def _stops(run: Run, requests: Iterable[Object], verdict: Verdict) -> None:
         if asked is None or asked[1] > 0 or asked[0] not in routed:
             continue
         ending = run.deleted is not None and at >= run.deleted
+        ending = ending or at >= run.moving.called_off
         if not ending and not run.wishes.had(at, "Stopped"):
             verdict.wrong_stops.append(f"{asked[0]} at {at - run.began:.3f} s")
 

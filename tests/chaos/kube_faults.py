@@ -283,9 +283,10 @@ class StatusWiped(Fault):
     def fits(self, scenario: Scenario, api: str) -> bool:
         """Where the key that has seen the endpoint stays good.
 
-        Who takes that away as well is asked what is to become of it (`CredentialMismatch`).
+        Who takes that away as well is asked what is to become of it (`CredentialMismatch`). And
+        what is just being removed because a move was called off is forgotten with the status.
         """
-        return not scenario.name.startswith("rotate-")
+        return not scenario.name.startswith(("rotate-", "move-back"))
 
     def arm(self, run: Run) -> None:
         """Wipe it some time after there is something in it."""

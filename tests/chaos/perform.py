@@ -61,14 +61,17 @@ def _play(run: Run, verdict: Verdict) -> None:
 
     def settled() -> Goal | None:
         found, books = run.read(), run.books()
-        most = 2 if run.swapping else 1
-        if (books.apart() > 1 or len(books.running()) > most) and not run.beyond:
+        moving = run.moving.at(time.time())
+        most = 2 if run.swapping or moving else 1
+        crowd = books.apart() > (2 if moving else 1) or len(books.running()) > most
+        if crowd and not run.beyond:
             raise NotJudgedError("more than one of it lives; there is nothing to wait for")
         return next((goal for goal in goals if goal.reached(found, books)), None)
 
     goal = run.until(f"one of {[sorted(g.reasons) for g in goals]}", settled, calm=True)
     verdict.converged = max(0.0, time.monotonic() - run.calm)
     run.swapped()
+    run.moving.until = time.time()
     verdict.counts = run.stage.tracker.counts()
     run.note(f"settled: {sorted(goal.reasons) or 'gone'} with {goal.live} live")
     run.spare()

@@ -18,7 +18,7 @@ from tests.chaos.kube import KubeAwayError, Object
 from tests.chaos.plan import Plan
 from tests.chaos.stage import Life, Stage
 from tests.chaos.timing import DEADLINE
-from tests.chaos.wishes import Wishes
+from tests.chaos.wishes import Moving, Wishes
 from tests.support.operator import KEYS, SECRET, manifest, reason_of
 
 _LOOK = 0.05
@@ -57,6 +57,7 @@ class Run:
         strangers: Endpoints and deployments of the same project that are not the resource's.
         guests: Those of them that have traffic of the resource's endpoint, and how much.
         swaps: When two deployments of it may run, from and until, in unix seconds.
+        moving: When it may have an endpoint in each generation.
         beyond: Whether an effect comes later than the protocol assumes.
         lateness: Seconds after an answer within which its request may still take effect.
         namespace_goes: Whether its namespace is being deleted.
@@ -88,6 +89,7 @@ class Run:
         self.strangers: set[str] = set()
         self.guests: dict[str, tuple[float, float]] = {}
         self.swaps: list[tuple[float, float]] = []
+        self.moving = Moving()
         self.beyond = False
         self.lateness = 0.0
         self.over = False
@@ -151,6 +153,23 @@ class Run:
     def swapping_at(self, at: float) -> bool:
         """Whether two deployments were free to run at a moment, in unix seconds."""
         return any(since <= at < until for since, until in self.swaps)
+
+    def move(self, *, confirmed: bool = False) -> None:
+        """Ask for API v2 for what is in v1: there may be one in each from now on."""
+        self.moving.since = time.time()
+        if confirmed:
+            self.moving.confirmed = time.time()
+        self.edit(api="V2", **({"migration": {"confirm": True}} if confirmed else {}))
+
+    def confirm(self) -> None:
+        """Say that the endpoint of v1 may go."""
+        self.moving.confirmed = time.time()
+        self.edit(migration={"confirm": True})
+
+    def call_off(self) -> None:
+        """Say that what is made in v2 shall go."""
+        self.moving.called_off = time.time()
+        self.edit(api="V1")
 
     def annotate(self, word: str, value: str | None) -> None:
         """Set or remove one of our annotations."""

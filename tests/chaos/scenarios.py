@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.chaos.deletions import DELETIONS, DeleteEmpty, DeleteNamespace, DeleteUnresolved
 from tests.chaos.goal import EXHAUSTED, SERVING, STOPPED, Goal
+from tests.chaos.moves import Move, MoveBack, MoveConfirmed
 from tests.chaos.scenario import V1, V2, Scenario, phase_of
 from tests.chaos.swaps import Swap, SwapBack, SwapFailed
 from tests.support.operator import HARDWARE, MODEL
@@ -247,7 +248,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Create(), CreateStopped(), Scale(), Stop(), Start(), Rename(), *DELETIONS,
         DeleteUnresolved(), DeleteNamespace(), RotateServing(), RotateCreating(), Restart(),
         Upgrade(), Adopt(), Recreate(), DeleteEmpty(), AutoRetired("auto-retired", 0.0),
-        AutoRetired("auto-retiring", 1.0), Swap(), SwapFailed(), SwapBack(),
+        AutoRetired("auto-retiring", 1.0), Swap(), SwapFailed(), SwapBack(), Move(),
+        MoveConfirmed(), MoveBack(),
     )
 }  # fmt: skip
 """All of them, by name."""

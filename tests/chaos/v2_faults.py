@@ -94,7 +94,7 @@ class Guest(_OfV2):
 
     def fits(self, scenario: Scenario, api: str) -> bool:
         """Where the endpoint stays: it does not go as long as a person's deployment is in it."""
-        stays = not scenario.name.startswith(("delete-", "recreate"))
+        stays = not scenario.name.startswith(("delete-", "recreate", "move"))
         return super().fits(scenario, api) and stays and scenario.stands
 
     def arm(self, run: Run) -> None:

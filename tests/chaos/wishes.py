@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from tests.chaos.timing import LATENESS
+
+NEVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,27 @@ class Wish:
     at: float
     state: str
     start: bool = False
+
+
+@dataclass(slots=True)
+class Moving:
+    """When a resource may have an endpoint in each generation of the API, in unix seconds.
+
+    Attributes:
+        since: When a person asked for the other generation.
+        until: When it was seen to have one endpoint again.
+        confirmed: When a person said that the endpoint of v1 may go.
+        called_off: When a person said that the one of v2 shall go.
+    """
+
+    since: float = NEVER
+    until: float = NEVER
+    confirmed: float = NEVER
+    called_off: float = NEVER
+
+    def at(self, moment: float) -> bool:
+        """Whether there may be two at a moment."""
+        return self.since <= moment < self.until
 
 
 class Wishes:
