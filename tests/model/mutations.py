@@ -247,6 +247,17 @@ MUTATIONS: tuple[Mutation, ...] = (
          Edit("naming:whose", "mark = mark_of(own[0])", "mark = None")),
     ),
     Mutation(
+        "I3", "the endpoint of v1 goes before a person says that it may", "moving",
+        (Edit("migrating:migrate", "(_confirmed(case) or _left(case))", "True"),),
+    ),
+    Mutation(
+        "I2", "what a move has made is forgotten, and not removed, when it is called off",
+        "moving, back",
+        (Edit("migrating:_call_off",
+              "case.record.with_beside(beside.record, MigrationPhase.LEAVING)",
+              'case.record.model_copy(update={"migration": None})'),),
+    ),
+    Mutation(
         "I8", "what stopped by itself is started again", "restarts",
         (Edit("upkeep:_start", "if not turned and not asked:", "if False:"),),
     ),

@@ -41,6 +41,8 @@ def test_every_field_is_shown_in_an_example() -> None:
     second = yaml.safe_load((EXAMPLES / "v2.yaml").read_text(encoding="utf-8"))
     shown = set(document["spec"]) | {"adopt"} & set(taken_over["spec"])
     shown |= {"v2"} & set(second["spec"])
+    moving = yaml.safe_load((EXAMPLES / "migration.yaml").read_text(encoding="utf-8"))
+    shown |= {"migration"} & set(moving["spec"])
     assert shown == set(Spec.model_json_schema(by_alias=True)["properties"])
     spec = Spec.model_validate(document["spec"])
     assert spec.api_key_secret_ref == SecretKeyRef(name="together", key="api-key")

@@ -125,15 +125,20 @@ def _is_evidence(loc: tuple[int | str, ...]) -> bool:
 
 def _drop_unreadable(readable: dict[str, Any], error: ValidationError) -> None:
     """Remove from a status what the validation complained about: a condition or a whole field."""
-    bad: dict[str, list[tuple[int | str, ...]]] = {"": [], "migration": []}
+    own: list[tuple[int | str, ...]] = []
+    beside: list[tuple[int | str, ...]] = []
     for problem in error.errors(include_url=False):
         head, *inner = problem["loc"]
-        beside = head == "migration" and bool(inner) and isinstance(readable.get(head), Mapping)
-        bad["migration" if beside else ""].append(tuple(inner) if beside else problem["loc"])
-    if bad["migration"]:
+        part = readable.get("migration") if head == "migration" else None
+        # What is required and not there cannot be left out; then there is no migration to tell of.
+        if inner and isinstance(part, Mapping) and inner[0] in part and inner[0] != "phase":
+            beside.append(tuple(inner))
+        else:
+            own.append(problem["loc"])
+    if beside:
         readable["migration"] = dict(readable["migration"])
-        _drop(readable["migration"], bad["migration"])
-    _drop(readable, bad[""])
+        _drop(readable["migration"], beside)
+    _drop(readable, own)
 
 
 def _drop(readable: dict[str, Any], locations: list[tuple[int | str, ...]]) -> None:
