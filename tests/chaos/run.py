@@ -17,7 +17,7 @@ from tests.chaos.event import Event
 from tests.chaos.kube import KubeAwayError, Object
 from tests.chaos.plan import Plan
 from tests.chaos.stage import Life, Stage
-from tests.chaos.timing import DEADLINE
+from tests.chaos.timing import DEADLINE, NAMESPACE
 from tests.chaos.wishes import Moving, Wishes
 from tests.support.operator import KEYS, SECRET, manifest, reason_of
 
@@ -393,8 +393,9 @@ class Run:
                 seen = None
             if seen and not (calm and self.troubled):
                 return seen
-            if time.monotonic() > self.calm + within and not self.troubled:
-                raise NotJudgedError(f"not within {within:.0f} s: {what}; last seen: {seen!r}")
+            patience = within + (NAMESPACE if self.namespace_goes else 0.0)
+            if time.monotonic() > self.calm + patience and not self.troubled:
+                raise NotJudgedError(f"not within {patience:.0f} s: {what}; last seen: {seen!r}")
             time.sleep(_LOOK)
 
     def reaches(self, *reasons: str) -> Object:

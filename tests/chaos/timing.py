@@ -23,6 +23,10 @@ BACK_OFF: Final = 60.0
 DEADLINE: Final = ATTEMPTS * (TIMING.settle + 2 * POLL) + BACK_OFF
 """G4: within this after the last fault everything agrees."""
 
+NAMESPACE: Final = 150.0
+"""What Kubernetes may add to that of a namespace: whatever fails there is tried again after five
+seconds, ten, twenty and so on, up to a minute."""
+
 BEYOND: Final = TIMING.lag + POLL + 30.0 / SCALE
 """How long an effect later than L may make a second endpoint live."""
 
