@@ -14,7 +14,7 @@ from together_operator.core.case import Case
 from together_operator.core.causes import cause
 from together_operator.core.deploying import deploy, renew
 from together_operator.core.dismantling import discard, drain
-from together_operator.core.looking import absence, details
+from together_operator.core.looking import absence, details, read_since_listed
 from together_operator.core.marker import Marker
 from together_operator.core.objecting import objection
 from together_operator.core.observed import Link
@@ -296,7 +296,18 @@ def _write(case: Case, step: Step) -> Decision:
         if case.now < due:
             told = f"{message}; Together accepted it and does not show it yet"
             return case.wait(reason, told, due - case.now)
+    if _starts_unseen(case, step) and not read_since_listed(case, endpoint.id):
+        return details(case, endpoint.id, reason, message)
     return case.step(step, reason, message)
+
+
+def _starts_unseen(case: Case, step: Step) -> bool:
+    """Whether a write would start what has stopped by itself since it was listed (I8).
+
+    Bounds are what starts a deployment, and only what was just read has a version to name with it.
+    """
+    scales = isinstance(step, Update) and step.change.bounds is not None
+    return scales and case.observed.deploys
 
 
 def _telling(case: Case, step: Step, endpoint: Endpoint) -> tuple[Reason, str]:
