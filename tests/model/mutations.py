@@ -274,6 +274,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         faults=frozenset(), events=(),
     ),
     Mutation(
+        "Swap", "a person's part of the traffic moves along with ours", "v2: swap, the console",
+        (Edit("routing:towards", "(Weight(deployment_id, weight), *strangers)",
+              "(Weight(deployment_id, weight),)"),),
+        faults=frozenset(), events=("a test beside",),
+    ),
+    Mutation(
         "Swap", "what was ordered before a change is made after it", "v2: swap, other wishes",
         (Edit("deploying:_post", "if made_of(name) != case.desired.immutable:", "if False:"),),
         events=("yet other hardware",),
