@@ -108,10 +108,9 @@ def of_step(case: Case, decision: Decision, outcome: Outcome) -> Story | None:
         case Record(turned=True), _:
             return Story("MigrationConfirmed", decision.situation.message)
         case Record(status=Status(migration=Migration(phase=phase))), _ if _migrates(case, phase):
-            off = phase == MigrationPhase.LEAVING
-            return Story(
-                "MigrationCalledOff" if off else "MigrationStarted", decision.situation.message
-            )
+            if phase == MigrationPhase.LEAVING:
+                return Story("MigrationCalledOff", decision.situation.message)
+            return Story("MigrationStarted", decision.situation.message)
         case Dismiss(left=left), _:
             return _dismissed(case, decision, left)
         case KeepKey(), _ if case.observed.keys.held is not None:
