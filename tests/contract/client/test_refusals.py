@@ -75,7 +75,7 @@ async def test_v1_is_closed(driver: V1Driver, admin: AdminClient) -> None:
     refused = await driver.create(ORDER)
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.retryable) == (Reason.V1_CLOSED, False)
-    assert "set spec.api to Auto" in refused.message
+    assert "Set spec.api to Auto" in refused.message
 
     change = Change(bounds=Bounds(2, 2))
     assert isinstance(await driver.update(done.endpoint.id, change), Done)
