@@ -170,21 +170,44 @@ def test_api_may_name_what_is_there(resources: Resources, allowed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "status",
+    ("status", "api"),
     [
-        {"endpointID": "endpoint-0001", "api": "V1"},
-        {"api": "V1"},
-        _operation("Open"),
+        ({"endpointID": "ep_0001", "api": "V2"}, "V1"),
+        ({"api": "V1"}, "V2"),
+        (_operation("Open"), "V2"),
     ],
-    ids=["endpoint", "api-chosen", "attempt-open"],
+    ids=["endpoint-of-v2", "api-chosen", "attempt-open"],
 )
-def test_an_existing_endpoint_does_not_change_its_api(
-    resources: Resources, status: dict[str, Any]
+def test_what_cannot_move_does_not_change_its_api(
+    resources: Resources, status: dict[str, Any], api: str
 ) -> None:
     resources.apply(manifest())
     resources.tell(status)
-    said = resources.patch_refused({"spec": {"api": "V2"}})
-    assert "spec.api: Forbidden: cannot move an existing endpoint to the other API" in said
+    said = resources.patch_refused({"spec": {"api": api}})
+    assert "spec.api: Forbidden: moves an endpoint from V1 to V2 only" in said
+
+
+def test_an_endpoint_of_v1_may_move_to_v2_and_back_until_it_has(resources: Resources) -> None:
+    resources.apply(manifest())
+    resources.tell({"endpointID": "endpoint-0001", "api": "V1"})
+    for api in ("V2", "V1", "V2", "Auto", "V2"):
+        resources.patch({"spec": {"api": api}})
+    # What only v2 has can be chosen until something of that kind is there.
+    resources.patch({"spec": {"v2": {"endpointName": "chat", "configID": "cr_1"}}})
+    resources.tell({"migration": {"phase": "Building", "endpointID": "ep_1"}})
+    assert "spec.v2.endpointName: Forbidden" in resources.patch_refused(
+        {"spec": {"v2": {"endpointName": "talk"}}}
+    )
+    resources.patch({"spec": {"v2": {"configID": "cr_2"}}})
+    deployments = [{"id": "dep_1", "name": "one", "role": "Current"}]
+    resources.tell(
+        {"migration": {"phase": "Building", "endpointID": "ep_1", "deployments": deployments}}
+    )
+    assert "spec.v2.configID: Forbidden" in resources.patch_refused(
+        {"spec": {"v2": {"configID": "cr_3"}}}
+    )
+    resources.tell({"endpointID": "ep_1", "api": "V2", "migration": None})
+    assert "spec.api: Forbidden" in resources.patch_refused({"spec": {"api": "V1"}})
 
 
 def test_the_operator_can_always_write_status_and_finalizers(resources: Resources) -> None:
