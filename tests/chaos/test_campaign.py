@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import NamedTuple, cast
 
 import pytest
 
@@ -78,24 +78,31 @@ def test_an_order_that_is_repeated_is_noticed(
     assert mutation.caught(changed.go(mutation.plans("order-repeated"), 1))
 
 
+class Plane(NamedTuple):
+    """What stands for a control plane."""
+
+    name: str
+    kubectl: None = None
+
+
 def test_a_run_that_spoils_its_control_plane_takes_no_other_with_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     planes: list[str] = []
-    spoiled: set[str] = set()
+    spoiled: set[Plane] = set()
 
     @contextmanager
-    def start(folder: Path, binaries: object) -> Iterator[str]:
+    def start(folder: Path, binaries: object) -> Iterator[Plane]:
         planes.append(folder.name)
-        yield folder.name
+        yield Plane(folder.name)
 
     @contextmanager
-    def staged(plane: str, *_: object, **__: object) -> Iterator[str]:
+    def staged(plane: Plane, *_: object, **__: object) -> Iterator[Plane]:
         if plane in spoiled:
             raise RuntimeError("nothing answers")
         yield plane
 
-    def perform(plane: str, plan: Plan) -> Verdict:
+    def perform(plane: Plane, plan: Plan) -> Verdict:
         verdict = Verdict(plan.seed, plan.scenario, plan.fault, converged=0.0)
         if plan.seed in ("9:1", "9:3"):
             spoiled.add(plane)
@@ -107,7 +114,7 @@ def test_a_run_that_spoils_its_control_plane_takes_no_other_with_it(
     monkeypatch.setattr(campaign, "staged", staged)
     monkeypatch.setattr(campaign, "perform", perform)
     plans = [Plan(f"9:{n}", "scale", "etcd-paused", elected=n % 2 == 0) for n in range(8)]
-    shared = cast("Cluster", SimpleNamespace(binaries=None))
+    shared = cast("Cluster", SimpleNamespace(binaries=None, kubectl=None))
     verdicts = Campaign(shared, Path("helm"), tmp_path).go(plans, 1)
     assert [v.seed for v in verdicts if not v.passed] == ["9:1", "9:3"]
     assert len(planes) == 3
