@@ -196,7 +196,7 @@ def test_deleted_while_the_second_is_being_made(team: TeamV2) -> None:
 
 def test_what_v2_cannot_do_is_said_and_the_first_serves_on(team: TeamV2) -> None:
     before, first = on_v1(team, speculativeDecoding="Enabled")
-    with Load.of(team, before):
+    with Load.of(team, before) as load:
         team.spec("mixtral", api="V2")
         found = team.until("mixtral", "Unsupported")
         assert_row(
@@ -208,6 +208,7 @@ def test_what_v2_cannot_do_is_said_and_the_first_serves_on(team: TeamV2) -> None
         assert "spec.api" in message
         team.spec("mixtral", api="V1")
         moved(team, first)
+        eventually("there was some load", lambda: len(load.answers) > 20)
     assert team.posts() == [] or team.homes() == []
 
 
