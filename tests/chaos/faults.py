@@ -277,8 +277,9 @@ def _standing(scenario: Scenario) -> bool:
     return scenario.stands
 
 
-def _any(scenario: Scenario) -> bool:
-    return True
+def _filled(scenario: Scenario) -> bool:
+    """Where there is, or will be, more than a name with nothing in it."""
+    return scenario.name != "delete-empty"
 
 
 class Retired(Fault):
@@ -335,7 +336,7 @@ FAULTS: Final[dict[str, Fault]] = {
         For("storm-cut", {"fault": "reset_before"}),
         For("payment-402", {"status": 402}, methods=_WRITES),
         KeyRefused(),
-        InTheConsole("removed", _removed, _missing, _any),
+        InTheConsole("removed", _removed, _missing, _filled),
         InTheConsole("stopped", _stopped, _stopped_remotely, _edited),
         InTheConsole("renamed", _renamed, lambda goals: goals, _standing, V1),
         InTheConsole("failed", _failed, _endpoint_failed, _edited),

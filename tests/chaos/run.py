@@ -24,6 +24,9 @@ from tests.support.operator import KEYS, SECRET, manifest, reason_of
 _LOOK = 0.05
 """Seconds between two looks."""
 
+_LONGEST = 4 * DEADLINE
+"""Seconds after which nothing is waited for any more, whatever still goes wrong."""
+
 
 class NotJudgedError(AssertionError):
     """The run did not come to where it can be judged, which is as bad as a wrong end."""
@@ -385,6 +388,7 @@ class Run:
             NotJudgedError: It did not become true.
         """
         self.disturbed()
+        latest = self.calm + _LONGEST
         while True:
             self.tend()
             try:
@@ -393,6 +397,8 @@ class Run:
                 seen = None
             if seen and not (calm and self.troubled):
                 return seen
+            if time.monotonic() > latest:
+                raise NotJudgedError(f"something goes wrong all the time: {what}")
             patience = within + (NAMESPACE if self.namespace_goes else 0.0)
             if time.monotonic() > self.calm + patience and not self.troubled:
                 raise NotJudgedError(f"not within {patience:.0f} s: {what}; last seen: {seen!r}")

@@ -234,7 +234,7 @@ class TestCreate:
                 nested(403, "Closed", CLOSED),
                 Reason.V1_CLOSED,
                 False,
-                "set spec.api to Auto",
+                "Set spec.api to Auto",
             ),
             (nested(404, "x", param="model"), Reason.INVALID_MODEL, False, "spec.model"),
             (nested(404, "x"), Reason.INVALID_MODEL, False, "spec.hardware"),
