@@ -6,11 +6,13 @@ import pytest
 
 from together_operator.core.steps import Create, Delete, Deploy, Dismiss, Record, Route, Start
 from together_operator.resource import names
+from together_operator.resource.endpoint_status import MigrationPhase
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Api, DeletionPolicy, MigrationOptions, State
+from together_operator.resource.status import Status
 
 from .together_model import Machine
-from .world import World
+from .world import UID, World
 
 CONFIRMED = MigrationOptions(confirm=True)
 
@@ -207,6 +209,21 @@ def test_the_one_that_is_given_up_can_be_let_go() -> None:
     world.run(60)
     assert world.reason() == Reason.SERVING
     assert world.status.migration is None
+
+
+def test_a_second_endpoint_without_a_record_of_ours_is_none() -> None:
+    """Whoever may write the status may write anything there."""
+    world = on_v1()
+    for operation in (None, world.operation.model_copy(update={"uid": "another"})):
+        told = world.status.with_beside(
+            Status(api="V2", endpoint_id="ep_9", operation=operation), MigrationPhase.BUILDING
+        )
+        world.cluster.write_status(world.cluster.bodies[UID], told)
+        world.wake(UID)
+        world.run(600)
+        assert world.status.migration is None
+        assert world.reason() == Reason.SERVING
+    assert world.judge.creates == 1
 
 
 def test_suspended_nothing_begins() -> None:

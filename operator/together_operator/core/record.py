@@ -62,13 +62,17 @@ class Recorded:
         A record whose uid or cluster is not ours proves nothing (create-once rule 3), and an id
         without a record is bound to nobody.
         """
-        operation = self.status.operation
-        if operation is not None and (operation.uid, operation.cluster) == (
-            self.desired.uid,
-            self.observed.cluster,
-        ):
-            return self.status
-        return self.status.model_copy(update=_NOTHING)
+        if not self._ours(self.status.operation):
+            return self.status.model_copy(update=_NOTHING)
+        migration = self.status.migration
+        if migration is not None and not self._ours(migration.operation):
+            # What of it is at Together is found again by its name, if the move begins anew.
+            return self.status.model_copy(update={"migration": None})
+        return self.status
+
+    def _ours(self, operation: Operation | None) -> bool:
+        mine = (self.desired.uid, self.observed.cluster)
+        return operation is not None and (operation.uid, operation.cluster) == mine
 
     @property
     def operation(self) -> Operation | None:
