@@ -101,9 +101,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "3", "a record of another uid counts", "copies",
-        (Edit("record:Recorded.record",
-              "if operation is not None and (operation.uid, operation.cluster) == (",
-              "if operation is not None or (None, None) == ("),),
+        (Edit("record:Recorded._ours",
+              "operation is not None and (operation.uid, operation.cluster) == mine",
+              "operation is not None"),),
     ),
     Mutation(
         "4", "nothing bounds the time from the record to the POST", "two operators",
