@@ -122,7 +122,7 @@ def test_deleting_the_crd_deletes_no_endpoint(team: Team) -> None:
     eventually("the key copies are gone", lambda: copies(team) == [])
 
     # The operator is there for whoever brings the CRD back; what was left is nobody's.
-    define(team.cluster)
+    define(team.cluster.kubectl)
     team.apply(manifest("again"))
     eventually("it serves", lambda: team.reason("again") == "Serving", within=90, every=0.5)
     team.delete("again")
@@ -173,7 +173,7 @@ def test_the_crd_is_removed_by_force_and_comes_back(team: Team) -> None:
     patch = '{"metadata":{"finalizers":[]}}'
     team.cluster.kubectl("patch", "crd", DEFINITION, "--type=merge", "-p", patch)
     undefined(team)
-    define(team.cluster)
+    define(team.cluster.kubectl)
     assert deleting(team)
     team.operator.start()
     eventually("it is gone", lambda: not deleting(team), within=90, every=0.3)

@@ -43,7 +43,7 @@ def doubted_for(scale: float) -> float:
 
 
 class Refusals:
-    """The refusals of one thing, which are doubted at first.
+    """Refusals, which are doubted at first: of one thing they say nothing about another.
 
     Args:
         limit: Seconds for which they are.
@@ -53,19 +53,21 @@ class Refusals:
     def __init__(self, limit: float, clock: Callable[[], float]) -> None:
         self._limit = limit
         self._clock = clock
-        self._since: float | None = None
-        self._times = 0
+        self._known: dict[str, tuple[float, int]] = {}
 
-    def one_more(self) -> bool:
-        """Take in one more; whether it is to be believed."""
-        if self._since is None:
-            self._since = self._clock()
-        self._times += 1
-        return self._times >= _TIMES and self._clock() - self._since >= self._limit
+    def one_more(self, what: str) -> bool:
+        """Take in one more; whether it is to be believed.
+
+        Args:
+            what: What is refused.
+        """
+        since, times = self._known.get(what, (self._clock(), 0))
+        self._known[what] = since, times + 1
+        return times + 1 >= _TIMES and self._clock() - since >= self._limit
 
     def forget(self) -> None:
         """There was another answer, or none: those before say nothing of the next."""
-        self._since, self._times = None, 0
+        self._known.clear()
 
 
 async def insist(ask: Callable[[], Awaitable[T]], limit: float) -> T:
@@ -88,9 +90,9 @@ async def insist(ask: Callable[[], Awaitable[T]], limit: float) -> T:
         except NamespaceTerminating:
             raise
         except Forbidden as error:
-            if refusals.one_more():
-                raise
             news = str(error)
+            if refusals.one_more(news):
+                raise
         except KubeUnavailable as error:
             refusals.forget()
             news, pause = str(error), max(pause, min(error.retry_after, limit))

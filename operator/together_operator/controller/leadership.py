@@ -226,7 +226,7 @@ class Leadership:
                 self.standing_by = True
                 refusals.forget()
             except LeaseRefused as error:
-                if refusals.one_more():
+                if refusals.one_more(str(error)):
                     raise
                 news = f"Waiting: {error}"
             except (Conflict, AlreadyExists):
