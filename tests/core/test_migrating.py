@@ -8,7 +8,13 @@ from together_operator.core.steps import Create, Delete, Deploy, Dismiss, Record
 from together_operator.resource import names
 from together_operator.resource.endpoint_status import MigrationPhase
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.spec import Api, DeletionPolicy, MigrationOptions, State
+from together_operator.resource.spec import (
+    Api,
+    DeletionPolicy,
+    MigrationOptions,
+    OnMissing,
+    State,
+)
 from together_operator.resource.status import Status
 
 from .together_model import Machine
@@ -224,6 +230,31 @@ def test_a_second_endpoint_without_a_record_of_ours_is_none() -> None:
         assert world.status.migration is None
         assert world.reason() == Reason.SERVING
     assert world.judge.creates == 1
+
+
+def test_a_key_is_not_changed_before_the_former_one_has_shown_what_came_of_it() -> None:
+    world = moving()
+    world.meet(Create, "late")
+    world.together.projects["K2"] = world.together.projects["K1"]
+    world.cluster.key = "K2"
+    world.wake(UID)
+    world.run(1200)
+    assert world.reason() == Reason.MIGRATION_UNCONFIRMED, world.condition().message
+    assert world.cluster.copies[UID] == "K2"
+    assert world.judge.creates == 2
+
+
+def test_what_is_gone_is_ordered_again_while_the_other_one_cannot_go() -> None:
+    world = unconfirmed(on_missing=OnMissing.RECREATE)
+    world.deploy_by_hand(of(world, Api.V2))
+    world.edit(api=Api.V1)
+    world.run(600)
+    assert world.reason() == Reason.DELETION_BLOCKED, world.condition().message
+    first = of(world, Api.V1).id
+    world.together.remove(first, world.now)
+    world.run(2400)
+    assert of(world, Api.V1).id != first
+    assert world.status.endpoint_id == of(world, Api.V1).id
 
 
 def test_suspended_nothing_begins() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from together_operator.core import steps
 from together_operator.core.marker import owner_tag
 from together_operator.core.steps import (
-    Beside,
     Consume,
     Create,
     Delete,
@@ -486,8 +486,7 @@ class World:
 
 def single(thought: Thought) -> Single:
     """The step of a decision, whichever endpoint it is for."""
-    step = thought.decision.step
-    return step.step if isinstance(step, Beside) else step
+    return steps.single(thought.decision.step)
 
 
 def describe(thought: Thought) -> str:

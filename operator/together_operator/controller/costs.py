@@ -6,13 +6,13 @@ may be several, and in several states. People are told of the endpoint.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from together_operator.core.case import Case
 from together_operator.core.orphans import cost, running
+from together_operator.core.parting import spending
 from together_operator.core.scan import Trait
 from together_operator.drivers import v1_hardware
 from together_operator.resource.remote import Deployment, Phase, Summary
@@ -72,12 +72,9 @@ def current_cost(status: Status, case: Case) -> Decimal:
         status: The status that tells of the endpoint.
         case: The endpoint as it was seen.
     """
-    price, bounds, endpoint = status.price, status.autoscaling, case.endpoint
-    if price and bounds and endpoint and endpoint.phase is Phase.STARTED:
-        replicas = endpoint.ready_replicas or bounds.min_replicas
-        with contextlib.suppress(InvalidOperation):  # whatever a status may hold
-            return Decimal(price.per_replica_hour) * replicas
-    return Decimal(0)
+    if case.endpoint is None or case.endpoint.phase is not Phase.STARTED:
+        return Decimal(0)
+    return spending(status, case.endpoint) or Decimal(0)
 
 
 def _deployments(line: Summary) -> tuple[Deployment, ...] | None:

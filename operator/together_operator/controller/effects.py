@@ -29,7 +29,6 @@ from together_operator.core.learning import Outcome
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Definition, Reservation
 from together_operator.core.steps import (
-    Beside,
     Consume,
     Create,
     Delete,
@@ -50,6 +49,7 @@ from together_operator.core.steps import (
     Undeploy,
     Update,
     Vet,
+    single,
 )
 from together_operator.drivers.driver import Deployer, Driver
 from together_operator.resource import names
@@ -103,8 +103,7 @@ class Effects:
         Returns:
             False once it may again, but had to wait: then decide anew.
         """
-        one = step.step if isinstance(step, Beside) else step
-        changes = isinstance(one, Update | Start | Stop | Delete | Undeploy | Route)
+        changes = isinstance(single(step), Update | Start | Stop | Delete | Undeploy | Route)
         if not changes or self.mandate.may_change():
             return True
         log.info("%s waits until the Lease is renewed", type(step).__name__)

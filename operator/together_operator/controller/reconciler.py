@@ -58,6 +58,7 @@ from together_operator.core.steps import (
     Reserve,
     Step,
     Wait,
+    single,
 )
 from together_operator.core.table import GRACED
 from together_operator.metrics import Metrics
@@ -147,7 +148,7 @@ class Reconciler:
             if problem is not None:
                 decision = misread(case, decision, problem, fate_unknown=fate_unknown)
             resting = isinstance(decision.step, Wait)
-            if self.stopping() and not resting and not _records(decision.step):
+            if self.stopping() and not resting and not isinstance(single(decision.step), Record):
                 return None
             if not await self.effects.permitted(decision.step):
                 body = await self.effects.kube.get_endpoint(*key)
@@ -279,7 +280,7 @@ class Reconciler:
     ) -> None:
         """Have a person learn what the cluster refuses, where they look first."""
         self._tell(body, stories.of_refusal(str(error)))
-        if isinstance(decision.step, Wait) or _records(decision.step):
+        if isinstance(single(decision.step), Record | Wait):
             return  # what is refused is the status itself
         telling = case.wait(
             decision.situation.reason, f"{decision.situation.message}, which failed: {error}"
@@ -377,11 +378,6 @@ class Reconciler:
         log.log(level, "%s: %s", story.reason, story.message)
         tell = self.recorder.warning if story.warning else self.recorder.normal
         tell(body, story.reason, story.message)
-
-
-def _records(step: Step) -> bool:
-    """Whether a step writes the status and nothing else."""
-    return isinstance(step.step if isinstance(step, Beside) else step, Record)
 
 
 def _key(resource: TogetherEndpoint) -> Key:

@@ -19,10 +19,12 @@ from together_operator.core.steps import (
     Decision,
     Dismiss,
     Finish,
+    KeepKey,
     Record,
     Single,
     Situation,
     Wait,
+    sooner,
     waits,
 )
 from together_operator.core.table import ROWS, row
@@ -73,6 +75,8 @@ def migrate(case: Case, beside: Case, alone: Alone) -> Decision:
     if building and case.desired.spec.api is not Api.V2:
         return _call_off(case, beside)
     mine, other = alone(_own(case, beside)), alone(_unasked(case, beside))
+    if isinstance(mine.step, KeepKey) and _needs_key(case, beside):
+        mine = replace(mine, step=Wait())
     told = _told(case, beside, mine, other)
     if not waits(mine) and not isinstance(mine.step, Finish):
         return replace(mine, situation=told, beside=other)
@@ -85,15 +89,17 @@ def migrate(case: Case, beside: Case, alone: Alone) -> Decision:
         return _dismiss(case, beside, other, other.step)
     if building and _ready(other) and (_confirmed(case) or _left(case)):
         return _turn(case, beside)
-    return Decision(_sooner(mine.step, other.step), told, other)
+    return Decision(sooner(mine.step, other.step), told, other)
 
 
 # -- each of the two -----------------------------------------------------------------------------
 
 
 def _own(case: Case, beside: Case) -> Case:
-    """The first endpoint: what becomes of it is not its own affair any more."""
-    spec = case.desired.spec.model_copy(update={"on_missing": OnMissing.REPORT})
+    """The first endpoint; while the other one comes, none is ordered in its place."""
+    spec = case.desired.spec
+    if not beside.desired.leaving:
+        spec = spec.model_copy(update={"on_missing": OnMissing.REPORT})
     claim = None if _asks(beside) else case.desired.claim
     return replace(case, desired=replace(case.desired, spec=spec, claim=claim))
 
@@ -107,6 +113,12 @@ def _unasked(case: Case, beside: Case) -> Case:
 
 def _asks(beside: Case) -> bool:
     return beside.unresolved is not None or bool(beside.open)
+
+
+def _needs_key(case: Case, beside: Case) -> bool:
+    """Whether the former key has still to show what came of an order of the other endpoint."""
+    held = case.observed.keys.held
+    return held is not None and _asks(beside) and beside.memory.trouble_of(held) is None
 
 
 # -- from one to two, and back -------------------------------------------------------------------
@@ -169,12 +181,7 @@ def _ending(mine: Decision, other: Decision) -> Single:
             mine.step.left or other.step.left,
             tuple(sorted({*mine.step.released, *other.step.released})),
         )
-    return _sooner(mine.step, other.step)
-
-
-def _sooner(*steps: object) -> Wait:
-    pauses = [step.after for step in steps if isinstance(step, Wait)]
-    return Wait(min((pause for pause in pauses if pause is not None), default=None))
+    return sooner(mine.step, other.step)
 
 
 # -- what a person is told -----------------------------------------------------------------------

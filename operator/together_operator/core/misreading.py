@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from together_operator.core.case import Case
 from together_operator.core.creating import write_down
-from together_operator.core.steps import Beside, Decision, FindDefinition, Record
+from together_operator.core.steps import Beside, Decision, FindDefinition, Record, single
 from together_operator.core.uprooting import uprooted
 from together_operator.resource.reasons import Reason
 
@@ -28,8 +28,8 @@ def misread(case: Case, decision: Decision, problem: str, *, fate_unknown: bool)
         return answered
     if not case.desired.deleting:
         return case.wait(Reason.INVALID_REQUEST, problem)
-    step = decision.step.step if isinstance(decision.step, Beside) else decision.step
-    if not fate_unknown or isinstance(step, FindDefinition) or uprooted(case):
+    looks = isinstance(single(decision.step), FindDefinition)
+    if not fate_unknown or looks or uprooted(case):
         return decision
     return case.wait(
         Reason.DELETION_BLOCKED,

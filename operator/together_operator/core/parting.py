@@ -10,8 +10,9 @@ from together_operator.core.steps import Decision
 from together_operator.core.uprooting import uprooted
 from together_operator.resource import names
 from together_operator.resource.reasons import Reason
-from together_operator.resource.remote import ENDED
+from together_operator.resource.remote import ENDED, Endpoint
 from together_operator.resource.spec import DeletionPolicy
+from together_operator.resource.status import Status
 
 
 def left_behind(case: Case, policy: DeletionPolicy) -> str | None:
@@ -71,11 +72,21 @@ def _idle(case: Case) -> bool:
 
 
 def _amount(case: Case) -> str | None:
-    endpoint, price = case.endpoint, case.status.price
-    if endpoint is not None and price is not None:
+    amount = spending(case.status, case.endpoint)
+    return None if amount is None else f"${amount:.2f} per hour"
+
+
+def spending(status: Status, endpoint: Endpoint | None) -> Decimal | None:
+    """US dollars per hour that an endpoint costs while it runs, if that is known.
+
+    Args:
+        status: The status that tells its price.
+        endpoint: The endpoint.
+    """
+    if endpoint is not None and status.price is not None:
         replicas = endpoint.ready_replicas or endpoint.bounds.min
         with contextlib.suppress(InvalidOperation):  # whatever a status may hold
-            return f"${Decimal(price.per_replica_hour) * replicas:.2f} per hour"
+            return Decimal(status.price.per_replica_hour) * replicas
     return None
 
 

@@ -353,6 +353,25 @@ class Decision:
     beside: Decision | None = None
 
 
+def single(step: Step) -> Single:
+    """A step, whichever endpoint of a migration it is for.
+
+    Args:
+        step: The step.
+    """
+    return step.step if isinstance(step, Beside) else step
+
+
+def sooner(*steps: Step) -> Wait:
+    """The wait until any of several is to be looked at again.
+
+    Args:
+        steps: Steps, of which those that are waits count.
+    """
+    pauses = (step.after for step in steps if isinstance(step, Wait))
+    return Wait(min((pause for pause in pauses if pause is not None), default=None))
+
+
 def waits(decision: Decision) -> bool:
     """Whether a decision is to do nothing for now.
 

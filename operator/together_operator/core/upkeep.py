@@ -32,6 +32,7 @@ from together_operator.core.steps import (
     Stop,
     Update,
     Wait,
+    sooner,
     waits,
 )
 from together_operator.core.swapping import swap
@@ -143,9 +144,7 @@ def _work(case: Case, endpoint_id: str) -> Decision:
 
 def _sooner(told: Decision, other: Decision) -> Decision:
     """What the one says, until either is to be looked at again."""
-    pauses = [d.step.after for d in (told, other) if isinstance(d.step, Wait)]
-    after = min((pause for pause in pauses if pause is not None), default=None)
-    return replace(told, step=Wait(after))
+    return replace(told, step=sooner(told.step, other.step))
 
 
 def _goes_on(case: Case, endpoint: Endpoint, step: Step | None) -> bool:
