@@ -271,8 +271,9 @@ def test_a_status_that_names_the_other_ones_endpoint_is_worth_nothing(border: Bo
         for change in ({"state": "Stopped"}, {"autoscaling": {"minReplicas": 7}}):
             border.ours.spec("thief", **change)
         border.untouched()
-        border.ours.delete("thief")
+        # Before it is deleted, for it may go at once.
         border.ours.annotate("thief", "release", endpoint)
+        border.ours.delete("thief")
         border.ours.gone("thief")
         assert callers == []
     border.untouched()
