@@ -14,7 +14,6 @@ from typing import Any
 from together_operator.core.marker import Marker, owner_tag
 from together_operator.resource import names
 from together_operator.resource.endpoint_status import Role
-from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Bounds
 from together_operator.resource.spec import (
     Api,
@@ -27,20 +26,8 @@ from together_operator.resource.spec import (
 
 from .account_model import CLUSTER
 from .deployments_model import Unit, taken, within
-from .judge import Violation
 from .together_model import BAD_HARDWARE, Machine
 from .world import HARDWARE, UID, World
-
-DEADLINE = 3600.0
-"""Seconds within which everything has settled once faults have ended: three attempts, each with
-its settle time and two polls, and the longest back-off twice."""
-
-QUESTIONS = {
-    Reason.INCONCLUSIVE_SCAN,
-    Reason.ATTEMPTS_EXHAUSTED,
-    Reason.MARKERS_LOST,
-    Reason.CREDENTIAL_MISMATCH,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +55,7 @@ def _crd_stays(world: World) -> bool:
     return world.cluster.undefined is None
 
 
-def _free(world: World) -> bool:
+def free(world: World) -> bool:
     """Whether the API server lets hardware be changed."""
     body = world.body
     if body is None or body.deleting:
@@ -99,7 +86,8 @@ def _edit(**wishes: Any) -> Happening:
     return Happening(lambda world: world.edit(**wishes), _living)
 
 
-def _recorded(world: World) -> Machine | None:
+def recorded(world: World) -> Machine | None:
+    """The endpoint on record, if it is there."""
     body = world.body
     if body is None:
         return None
@@ -107,9 +95,9 @@ def _recorded(world: World) -> Machine | None:
     return machine if machine is not None and machine.alive else None
 
 
-def _serving(world: World) -> Machine | Unit | None:
+def serving(world: World) -> Machine | Unit | None:
     """What is to run: the endpoint, or the deployment of it that is on record."""
-    machine = _recorded(world)
+    machine = recorded(world)
     if machine is None or machine.api is Api.V1:
         return machine
     body = world.body
@@ -121,12 +109,12 @@ def _serving(world: World) -> Machine | Unit | None:
 
 def _remote(change: Callable[[World, Machine | Unit], None]) -> Happening:
     def run(world: World) -> None:
-        thing = _serving(world)
+        thing = serving(world)
         assert thing is not None
         world.trace.append(f"{world.now:.0f} at Together: {thing.id} was {thing.state}")
         change(world, thing)
 
-    return Happening(run, lambda world: _serving(world) is not None)
+    return Happening(run, lambda world: serving(world) is not None)
 
 
 def _force(state: str, second: str | None = None) -> Happening:
@@ -140,7 +128,7 @@ def _force(state: str, second: str | None = None) -> Happening:
 
     def may(world: World) -> bool:
         # What has failed in v2 has failed for good.
-        thing = _serving(world)
+        thing = serving(world)
         return thing is not None and not (isinstance(thing, Unit) and thing.state == "FAILED")
 
     return Happening(_remote(change).run, may)
@@ -181,7 +169,7 @@ def delete_by_hand(world: World, machine: Machine) -> None:
 
 def _inside(change: Callable[[World, Machine], None]) -> Happening:
     def run(world: World) -> None:
-        machine = _recorded(world)
+        machine = recorded(world)
         assert machine is not None
         world.trace.append(f"{world.now:.0f} in {machine.id}")
         change(world, machine)
@@ -191,20 +179,20 @@ def _inside(change: Callable[[World, Machine], None]) -> Happening:
 
 def _second(world: World) -> bool:
     """Whether the recorded endpoint is one of API v2."""
-    machine = _recorded(world)
+    machine = recorded(world)
     return machine is not None and machine.api is Api.V2 and len(world.judge.strangers) < 3
 
 
 def _undeploy(world: World, machine: Machine) -> None:
     """A person stops and deletes the deployment that serves."""
-    unit = _serving(world)
+    unit = serving(world)
     if isinstance(unit, Unit):
         machine.traffic = tuple(w for w in machine.traffic if w.deployment_id != unit.id)
         unit.gone_at = world.now
 
 
 def _unroute(world: World, machine: Machine) -> None:
-    unit = _serving(world)
+    unit = serving(world)
     if unit is not None:
         machine.traffic = tuple(w for w in machine.traffic if w.deployment_id != unit.id)
 
@@ -298,7 +286,7 @@ def _recognised(world: World) -> bool:
     """Whether marks still tell what is ours: without a record there is nothing else."""
     if _traces(world) == 1:
         return False
-    machine = _recorded(world)
+    machine = recorded(world)
     if machine is None or machine.api is Api.V2:
         return not _copies(world)
     return Marker.parse(machine.display_name) is not None
@@ -365,8 +353,8 @@ HAPPENINGS: dict[str, Happening] = {
     "policy delete": _edit(deletion_policy=None),
     "recreate": _edit(on_missing=OnMissing.RECREATE),
     "report": _edit(on_missing=OnMissing.REPORT),
-    "typo": Happening(lambda world: world.edit(hardware=BAD_HARDWARE), _free),
-    "correction": Happening(lambda world: world.edit(hardware=HARDWARE), _free),
+    "typo": Happening(lambda world: world.edit(hardware=BAD_HARDWARE), free),
+    "correction": Happening(lambda world: world.edit(hardware=HARDWARE), free),
     "reconcile": _annotate(names.RECONCILE_REQUESTED_AT),
     "restart": _annotate(names.RESTART_REQUESTED_AT),
     "move": Happening(lambda world: world.edit(api=Api.V2), _may_move),
@@ -410,12 +398,12 @@ HAPPENINGS: dict[str, Happening] = {
     "console rename": _remote(_rename),
     "console scale": _remote(_scale),
     "console delete": Happening(
-        lambda world: delete_by_hand(world, _recorded(world)),  # type: ignore[arg-type]
-        lambda world: _recorded(world) is not None and not _copies(world),
+        lambda world: delete_by_hand(world, recorded(world)),  # type: ignore[arg-type]
+        lambda world: recorded(world) is not None and not _copies(world),
     ),
     "console copies name": Happening(
-        lambda world: _copy_name(world, _recorded(world)),  # type: ignore[arg-type]
-        lambda world: _recorded(world) is not None and _pile(world),
+        lambda world: _copy_name(world, recorded(world)),  # type: ignore[arg-type]
+        lambda world: recorded(world) is not None and _pile(world),
     ),
     "console undeploy": _inside(_undeploy),
     "console unroute": _inside(_unroute),
@@ -428,164 +416,3 @@ HAPPENINGS: dict[str, Happening] = {
     "deaf": Happening(_deaf),
 }
 """Every move, by name."""
-
-
-# -- the end of a story ----------------------------------------------------------------------------
-
-
-def end_faults(world: World) -> None:
-    """Nothing goes wrong any more; what is on its way still arrives."""
-    together = world.together
-    together.down = together.limited = together.full = together.omitting = False
-    together.hiding = 0
-    # One operator leads again; that two do no harm is what they were there to show.
-    del world.processes[1:]
-    together.denied.clear()
-    for thing in together.things():
-        if thing.state == "MIGRATING":
-            running = "STARTED" if isinstance(thing, Machine) else "READY"
-            thing.state, thing.since = running, world.now
-    world.lag = 0.0
-    world.forbidden = None
-    world.deaf = False
-    world.frozen.clear()
-    world.trace.append(f"{world.now:.0f} faults end")
-    world.wake(UID)
-
-
-def mend(world: World) -> None:
-    """A person reads the status and does what it says, honestly."""
-    body = world.body
-    assert body is not None
-    end_faults(world)
-    world.together.retired = False
-    operation = body.status.operation
-    made = operation.credential if operation is not None else "K1"
-    world.cluster.key = world.cluster.copies.get(UID, made)
-    if body.spec.suspend:
-        world.edit(suspend=False)
-    if body.deleting:
-        _release(world)
-        return
-    if body.spec.hardware != HARDWARE and _free(world):
-        world.edit(hardware=HARDWARE)
-    reason = world.reason()
-    if reason in QUESTIONS:
-        answer_claim(world)
-    elif reason == Reason.NAME_TAKEN:
-        for machine in [m for m in world.together.living() if m.api is Api.V2 and m.owner is None]:
-            delete_by_hand(world, machine)
-    elif reason in (Reason.IDLE_STOPPED, Reason.STOPPED_REMOTELY, Reason.ENDPOINT_FAILED):
-        world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
-    else:
-        world.annotate(names.RECONCILE_REQUESTED_AT, f"t{world.now:.0f}")
-        machine = _recorded(world)
-        if machine is not None and world.together.word(machine) in ("STOPPED", "ERROR"):
-            world.annotate(names.RESTART_REQUESTED_AT, f"t{world.now:.0f}")
-
-
-def answer_claim(world: World) -> None:
-    """Say truthfully what belongs to the resource."""
-    mine = world.mine()
-    answer = mine[0].id if mine else "none"
-    if mine:
-        world.judge.granted.add((UID, answer))
-    world.annotate(names.CLAIM, answer)
-
-
-def _release(world: World) -> None:
-    """Look after what blocks a deletion."""
-    if world.reason() != Reason.DELETION_BLOCKED:
-        return
-    body = world.body
-    assert body is not None
-    for machine in world.together.living():
-        if machine.id in world.condition().message:
-            delete_by_hand(world, machine)
-    world.annotate(names.RELEASE, f"{body.status.endpoint_id or 'unresolved'}")
-
-
-def finish(world: World) -> None:
-    """It settles, a person mends what is told, it is quiet, and it goes without a trace."""
-    end_faults(world)
-    world.run(DEADLINE)
-    _expect(world, world.settled(), "it has not settled")
-    for _ in range(6):
-        if world.body is None or _carried_out(world):
-            break
-        mend(world)
-        world.run(DEADLINE)
-    if world.body is not None and not world.body.deleting:
-        _expect(world, _carried_out(world) or _beyond_help(world), "it is not as it was asked")
-        _quiet(world)
-        world.edit(deletion_policy=None)
-        world.delete()
-        world.run(600.0)
-        for _ in range(3):
-            if world.body is not None:
-                mend(world)
-                world.run(600.0)
-    _expect(world, world.body is None, "it does not go")
-
-
-def _carried_out(world: World) -> bool:
-    """Whether what the resource says is what is true."""
-    body = world.body
-    if body is None or body.deleting or world.condition().status != "True":
-        return False
-    machine = _recorded(world)
-    if machine is None:
-        return False
-    if machine.api is Api.V2:
-        return _runs_as_asked(world, machine, _serving(world))
-    wanted = "STARTED" if body.spec.state is State.STARTED else "STOPPED"
-    return (
-        machine.state == wanted
-        and machine.bounds == body.desired().bounds
-        and machine.minutes == body.spec.inactive_timeout_minutes
-        and machine.display_name.startswith(body.desired().human_name)
-    )
-
-
-def _runs_as_asked(world: World, machine: Machine, unit: Machine | Unit | None) -> bool:
-    body = world.body
-    assert body is not None
-    if unit is None or unit.minutes != body.spec.inactive_timeout_minutes:
-        return False
-    if body.spec.state is State.STOPPED:
-        return unit.state == "STOPPED"
-    routed = any(w.deployment_id == unit.id and w.weight > 0 for w in machine.traffic)
-    return unit.state == "READY" and unit.bounds == body.desired().bounds and routed
-
-
-def _beyond_help(world: World) -> bool:
-    """Whether only deleting the resource is left, and the status says so.
-
-    A refused order beside an attempt that may yet take effect cannot be corrected in place.
-    """
-    body = world.body
-    assert body is not None
-    if world.reason() == Reason.ENDPOINT_FAILED:
-        return body.spec.state is State.STOPPED
-    fixed = body.spec.hardware != HARDWARE and not _free(world)
-    return world.reason() == Reason.REMOTE_MISSING or (
-        fixed and world.reason() == Reason.INVALID_HARDWARE
-    )
-
-
-def _quiet(world: World) -> None:
-    """I4: when nothing changes, nothing is written and next to nothing is done."""
-    before = (world.cluster.writes, world.judge.remote_writes)
-    steps = world.steps
-    world.run(3 * world.timing.drift)
-    _expect(
-        world, (world.cluster.writes, world.judge.remote_writes) == before, "I4: it is not quiet"
-    )
-    _expect(world, world.steps - steps < 400, f"I4: {world.steps - steps} steps at rest")
-
-
-def _expect(world: World, right: bool, what: str) -> None:
-    if not right:
-        body = world.body
-        told = "gone" if body is None else f"{world.reason()}: {world.condition().message}"
-        raise Violation(f"{what} ({told})")

@@ -13,31 +13,24 @@ from together_operator.core.marker import Marker, cluster_tag, owner_tag
 from together_operator.core.steps import (
     Create,
     Delete,
-    Deploy,
-    Route,
     Start,
     Stop,
-    Undeploy,
     Update,
 )
 from together_operator.resource.endpoint_status import MigrationPhase, Role
 from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Bounds, Order, Phase
+from together_operator.resource.remote import Bounds, Order
 from together_operator.resource.spec import Api, DeletionPolicy, OnMissing, Replacement, State
-from together_operator.resource.status import Status
 
 from .account_model import CLUSTER
 from .cloning import copy
 from .cluster_model import Body
-from .deployments_model import Unit, version, within
+from .declared import changed, elsewhere, policy_of, same, uprooted
 
 if TYPE_CHECKING:
-    from .process_model import Thought
     from .together_model import Machine
+    from .work_model import Thought
     from .world import World
-
-
-Rearrangement = Update | Start | Stop | Delete | Undeploy | Route
 
 
 class Violation(AssertionError):  # noqa: N818 (it tells what happened)
@@ -108,7 +101,7 @@ class Judge:
     def _declares(self, world: World, body: Body) -> None:
         """What a person has said about there being two for a while."""
         tag, migration = owner_tag(body.uid), body.spec.migration
-        if body.spec.replacement is Replacement.SWAP and _changed(world, body):
+        if body.spec.replacement is Replacement.SWAP and changed(world, body):
             self.replacing.add(tag)
         if body.spec.api is Api.V2 and body.status.api == Api.V1:
             self.moving.add(tag)
@@ -130,7 +123,7 @@ class Judge:
             raise Violation("Rule 1: a POST without a key copy")
         known = world.cluster.get(body.uid)
         if known is not None and known.uid == body.uid and len(world.processes) == 1:
-            operation = _same(known, body).operation
+            operation = same(known, body).operation
             wiped = operation is None
             if not wiped and operation is not None and operation.nonce != step.nonce:
                 raise Violation("Rule 1: a POST without a record")
@@ -145,145 +138,6 @@ class Judge:
             raise Violation("A POST against the operator's guards")
         if body.spec.adopt is not None:
             self._posts_beside(world, body)
-
-    # -- what leaves for API v2 ------------------------------------------------------------------
-
-    def deploys(self, world: World, thought: Thought, step: Deploy) -> None:
-        """A POST of a deployment leaves."""
-        self.remote_writes += 1
-        body, together = thought.body, world.together
-        if body.spec.suspend or body.deleting:
-            raise Violation("A deployment is ordered while suspended, or while being deleted")
-        if world.cluster.copies.get(body.uid) != step.credential:
-            raise Violation("Rule 1: a deployment is ordered without a key copy")
-        if world.forbidden is not None:
-            raise Violation("A deployment is ordered against the operator's guards")
-        if step.order.started:
-            raise Violation("Rule 16: a deployment is ordered that would run at once")
-        if step.name.partition("-")[0] != thought.case.desired.immutable:
-            raise Violation(f"A deployment is ordered as {step.name}, which is another one's name")
-        machine = together.machines.get(step.endpoint_id)
-        if machine is not None and machine.owner != owner_tag(body.uid):
-            raise Violation(f"I3: a deployment is ordered in {machine.id}, which is not ours")
-        if not self._alone(world):
-            return
-        operation = body.status.operation
-        if operation is None or operation.deploying != step.name:
-            raise Violation("Rule 1: a deployment is ordered without a record")
-        flying = [f for f in together.flights if f.verb == "deploy" and f.deployment == step.name]
-        made = [u for u in within(together, step.endpoint_id) if u.name == step.name]
-        if self.bounded and (flying or made):
-            raise Violation("Rule 7: a deployment is ordered again, and it may be there")
-
-    def rearranges(self, world: World, thought: Thought, step: Rearrangement) -> None:
-        """A PATCH or DELETE of something of API v2 leaves: I3, I8, G3, and suspend."""
-        self.remote_writes += 1
-        body, together = thought.body, world.together
-        tag, name = owner_tag(body.uid), type(step).__name__
-        machine = together.machines[step.endpoint_id]
-        if machine.owner != tag and (body.uid, machine.id) not in self.granted:
-            raise Violation(f"I3: {name} to {machine.id}, which is not ours")
-        if body.spec.suspend:
-            raise Violation(f"{name} while suspended")
-        match step:
-            case Delete():
-                self._deletes(world, body, step)
-            case Route():
-                self._routes(world, thought, machine, step)
-            case Update() | Start() | Stop() | Undeploy():
-                unit = together.deployments.get(step.deployment_id or "")
-                if unit is None or unit.owner != tag:
-                    raise Violation(f"I3: {name} to {step.deployment_id}, which is not ours")
-                seen = thought.case.endpoint
-                known = seen.deployment(unit.id) if seen is not None else None
-                runs = known is not None and known.phase in (Phase.STARTING, Phase.STARTED)
-                if isinstance(step, Undeploy) and runs:
-                    raise Violation(f"{unit.id} is deleted before it has stopped")
-                self._handles(world, body, unit, step)
-
-    def _routes(self, world: World, thought: Thought, machine: Machine, step: Route) -> None:
-        """Only our own entries of the traffic are ours, and it goes to what is known to serve."""
-        body = thought.body
-        if step.version is None:
-            raise Violation("A write of the traffic without the version that it was decided on")
-        if step.version != version(machine):
-            return  # it has changed since, so that it is refused
-        ours = {u.id for u in world.together.deployments.values() if u.owner == owner_tag(body.uid)}
-        before = {w for w in machine.traffic if w.deployment_id not in ours}
-        after = {w for w in step.traffic if w.deployment_id not in ours}
-        if before != after:
-            raise Violation(f"I3: {before} of a person's traffic would become {after}")
-        ready = {u.id for u in world.units(body.uid) if u.state == "READY"}
-        served = {w.deployment_id for w in machine.traffic if w.weight > 0} & ready
-        serve = {w.deployment_id for w in step.traffic if w.weight > 0} & ours
-        seen = thought.case.endpoint
-        shown = () if seen is None else seen.deployments or ()
-        started = {d.id for d in shown if d.phase is Phase.STARTED}
-        if served and not serve <= started:
-            raise Violation(f"The traffic of {served} would go to {serve}, of which not all serve")
-        following = {d.id for d in body.status.deployments if d.role == Role.NEXT}
-        if served and (serve - served) & following - self.tried:
-            raise Violation(f"The traffic of {served} would go to {serve}, which nobody has tried")
-        if served and not serve and _stays(world, body):
-            raise Violation(f"The traffic of {served} would go to nobody")
-
-    def _handles(
-        self, world: World, body: Body, unit: Unit, step: Update | Start | Stop | Undeploy
-    ) -> None:
-        entries = {entry.id: entry.role for entry in body.status.deployments}
-        former = entries.get(unit.id) != Role.CURRENT
-        known = world.cluster.get(body.uid)
-        match step:
-            case Start():
-                role = entries.get(unit.id)
-                if role not in (Role.CURRENT, Role.NEXT):
-                    raise Violation(f"I1: {unit.id} is started and is not on record")
-                moves = body.spec.api is Api.V2 and owner_tag(body.uid) in self.moving
-                if role == Role.NEXT or moves or self._replaces(world, body, unit):
-                    self.licences.add(body.uid)
-                self._starts(world, body)
-            case Stop() | Undeploy():
-                going = known is None or known.deleting or former
-                going = going or self._leaves(known, body)
-                if isinstance(step, Undeploy):
-                    self.deletes.append(unit.id)
-                elif body.spec.state is State.STOPPED:
-                    return
-                if not going:
-                    raise Violation(f"G3: {type(step).__name__} to {unit.id}, which is to serve")
-                if body.deleting and uprooted(world, body):
-                    raise Violation(f"{type(step).__name__} along with the CRD")
-                if body.deleting and _policy(world, body) is DeletionPolicy.RETAIN and not former:
-                    raise Violation(f"{type(step).__name__} under Retain")
-                traffic = world.together.machines[unit.endpoint_id].traffic
-                routed = any(w.deployment_id == unit.id and w.weight > 0 for w in traffic)
-                if routed and _stays(world, body) and unit.state == "READY":
-                    raise Violation(f"{type(step).__name__} to {unit.id}, which has the traffic")
-            case Update(change=change):
-                if entries.get(unit.id) not in (Role.CURRENT, Role.NEXT) or body.deleting:
-                    raise Violation(f"{unit.id} is changed and is not to serve")
-                bounds = change.bounds
-                if bounds is None:
-                    return
-                if bounds != body.desired().bounds or body.spec.state is State.STOPPED:
-                    raise Violation(f"I8: bounds {bounds} that the resource does not ask for")
-                more = bounds.min > unit.bounds.min or bounds.max > unit.bounds.max
-                if more and world.cluster.key is None:
-                    raise Violation("A raise without the person's key")
-                halted = unit.state in ("STOPPING", "STOPPED", "FAILED")
-                if halted and world.now > unit.since + world.timing.fence:
-                    raise Violation(f"I8: {unit.id} is scaled, which has stopped")
-
-    def _replaces(self, world: World, body: Body, unit: Unit) -> bool:
-        """Whether a deployment takes the place of one that ran and has vanished, as is asked."""
-        if body.spec.on_missing is not OnMissing.RECREATE:
-            return False
-        halted = ("", "STOPPING", "STOPPED", "FAILED", "ERROR")
-        others = [one for one in world.together.things() if one.owner == unit.owner]
-        return any(not one.alive and one.state not in halted for one in others)
-
-    def _alone(self, world: World) -> bool:
-        return len(world.processes) == 1
 
     # -- what leaves for either ------------------------------------------------------------------
 
@@ -308,14 +162,14 @@ class Judge:
             raise Violation(f"{type(step).__name__} while suspended")
         match step:
             case Delete():
-                self._deletes(world, body, step)
+                self.deletes_endpoint(world, body, step)
             case Start():
-                self._starts(world, body)
+                self.starts(world, body)
             case Stop():
                 wanted = body.spec.state is State.STOPPED
-                wanted = wanted or self._leaves(world.cluster.get(body.uid), body)
+                wanted = wanted or self.given_up(world.cluster.get(body.uid), body)
                 if not wanted and not (
-                    body.deleting and _policy(world, body) is DeletionPolicy.STOP
+                    body.deleting and policy_of(world, body) is DeletionPolicy.STOP
                 ):
                     raise Violation("A stop that nobody asked for")
             case Update(change=change):
@@ -346,7 +200,8 @@ class Judge:
             raise Violation(f"I3: {machine.id} carries the mark {mark}")
         return True
 
-    def _deletes(self, world: World, body: Body, step: Delete) -> None:
+    def deletes_endpoint(self, world: World, body: Body, step: Delete) -> None:
+        """A DELETE of a whole endpoint leaves: G3."""
         self.deletes.append(step.endpoint_id)
         operation = body.status.operation
         removing = operation.removing if operation is not None else ()
@@ -354,18 +209,18 @@ class Judge:
             raise Violation(f"G3: {step.endpoint_id} is deleted and is not on record")
         known = world.cluster.get(body.uid)
         if known is None or known.deleting:
-            policy = _policy(world, body)
+            policy = policy_of(world, body)
             if policy is not DeletionPolicy.DELETE and body.status.endpoint_id == step.endpoint_id:
                 raise Violation(f"A DELETE under {policy}")
             return
         operation = known.status.operation
         ours = operation is not None and operation.uid == body.uid
-        if body.deleting and not self._leaves(known, body):
+        if body.deleting and not self.given_up(known, body):
             raise Violation(f"G3: {step.endpoint_id} is given up, and nobody has said so")
         if ours and known.status.endpoint_id == step.endpoint_id:
             raise Violation("G3: the recorded endpoint is deleted while its resource lives")
 
-    def _leaves(self, known: Body | None, body: Body) -> bool:
+    def given_up(self, known: Body | None, body: Body) -> bool:
         """Whether an endpoint is the one of two that a person has given up."""
         migration = known.status.migration if known is not None else None
         if known is None or migration is None or migration.phase != MigrationPhase.LEAVING:
@@ -385,7 +240,8 @@ class Judge:
         if body is not None and body.status.endpoint_id == endpoint_id:
             raise Violation(f"G3: {endpoint_id} is deleted, and is on record")
 
-    def _starts(self, world: World, body: Body) -> None:
+    def starts(self, world: World, body: Body) -> None:
+        """A start leaves: I8."""
         if body.spec.state is not State.STARTED or body.deleting:
             raise Violation("I8: a start that the resource does not ask for")
         if body.uid not in self.licences:
@@ -441,7 +297,7 @@ class Judge:
             return
         tag = owner_tag(body.uid)
         release = body.desired().release
-        if _policy(world, body) is DeletionPolicy.DELETE and not release:
+        if policy_of(world, body) is DeletionPolicy.DELETE and not release:
             self.departed.add(tag)
         if "unresolved" in release or not self.bounded:
             return
@@ -461,11 +317,11 @@ class Judge:
             if (
                 m.owner == tag
                 or (body.uid, m.id) in self.granted
-                or (body.status.adopted and m.id in body.holding and not _elsewhere(m))
+                or (body.status.adopted and m.id in body.holding and not elsewhere(m))
             )
             and m.id not in release
         ]
-        policy = _policy(world, body)
+        policy = policy_of(world, body)
         if policy is DeletionPolicy.STOP:
             left = [m for m in left if world.together.word(m) not in ("STOPPED", "ERROR")]
         if policy is DeletionPolicy.RETAIN:
@@ -495,51 +351,3 @@ class Judge:
         new.replacing, new.tried = set(self.replacing), set(self.tried)
         new.moving, new.confirmed = set(self.moving), set(self.confirmed)
         return new
-
-
-def _same(known: Body, body: Body) -> Status:
-    """What is on record of the endpoint that is being worked on, of which there may be two."""
-    other = known.status.beside
-    return known.status if other is None or known.status.api == body.status.api else other
-
-
-def _elsewhere(machine: Machine) -> bool:
-    """Whether a resource of another cluster has taken an endpoint over."""
-    mark = Marker.parse(machine.display_name)
-    return mark is not None and mark.cluster != cluster_tag(CLUSTER)
-
-
-def _changed(world: World, body: Body) -> bool:
-    """Whether the resource asks for another deployment than there is."""
-    letters = {unit.name.partition("-")[0] for unit in world.units(body.uid)}
-    return bool(letters - {body.desired().immutable})
-
-
-def _stays(world: World, body: Body) -> bool:
-    """Whether what serves is to go on serving."""
-    known = world.cluster.get(body.uid)
-    if known is None or body.spec.state is State.STOPPED or known.spec.state is State.STOPPED:
-        return False
-    if body.deleting and not known.deleting:
-        return False  # one of two that is given up
-    other = known.status.beside
-    beside = other is not None and other.endpoint_id == body.status.endpoint_id
-    policy = _policy(world, body if beside else known)
-    return not known.deleting or policy is DeletionPolicy.RETAIN
-
-
-def uprooted(world: World, body: Body) -> bool:
-    """Whether a resource is deleted along with the CRD."""
-    cluster, deleted = world.cluster, body.deleted
-    if deleted is None:
-        return False
-    going = cluster.undefined is not None and cluster.undefined <= deleted
-    return going or body.created < cluster.defined >= deleted
-
-
-def _policy(world: World, body: Body) -> DeletionPolicy:
-    if uprooted(world, body):
-        return DeletionPolicy.RETAIN
-    operation = body.status.operation
-    ours = operation is not None and operation.uid == body.uid
-    return body.desired().policy(adopted=bool(ours and body.status.adopted))

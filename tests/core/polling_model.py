@@ -17,7 +17,8 @@ from together_operator.resource.status import Status
 
 if TYPE_CHECKING:
     from .account_model import Account
-    from .process_model import Entry, Process
+    from .process_model import Process
+    from .work_model import Entry
     from .world import World
 
 Told = tuple[str, str | None, str | None]

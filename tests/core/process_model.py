@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from together_operator.core.case import FAILED_POLLS, Case
-from together_operator.core.choosing import generation
 from together_operator.core.decide import decide
 from together_operator.core.learning import (
     Outcome,
@@ -21,15 +19,12 @@ from together_operator.core.learning import (
 )
 from together_operator.core.marker import owner_tag
 from together_operator.core.memory import Memory, Reservation
-from together_operator.core.noticing import notice, replace_memory
-from together_operator.core.observed import Keys, Observed
-from together_operator.core.record import Recorded
+from together_operator.core.noticing import replace_memory
 from together_operator.core.report import Terms, report
 from together_operator.core.steps import (
     Beside,
     Consume,
     Create,
-    Decision,
     Delete,
     Deploy,
     Dismiss,
@@ -56,43 +51,24 @@ from together_operator.core.steps import (
 )
 from together_operator.core.table import GRACED
 from together_operator.resource import names
-from together_operator.resource.reasons import ConditionType, Reason
-from together_operator.resource.remote import Done, Endpoint, Phase, Refused, Unavailable
+from together_operator.resource.reasons import Reason
+from together_operator.resource.remote import Done, Endpoint, Refused, Unavailable
 from together_operator.resource.spec import Api
 from together_operator.resource.status import Status
-from together_operator.resource.times import parse_time
 
 from . import polling_model
-from .account_model import CLUSTER, Account
+from .account_model import Account
 from .cloning import copy
 from .cluster_model import Body, Conflict, NotFound
 from .request_model import change, create, probe
-from .together_model import EPOCH, PHASES
+from .sight_model import observe
+from .together_model import EPOCH
+from .work_model import Flying, Thought, Work, entry_of
 
 if TYPE_CHECKING:
     from .world import World
 
 HOST = "https://api.together.test/v1"
-_TRYING = Unavailable(Reason.UPDATING, "The new key is tried on the first endpoint before")
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a process looks by itself, in seconds.
-
-    Attributes:
-        moving: Between two LISTs while something is in motion.
-        resting: Between two LISTs at rest.
-        failing: The longest pause after failed LISTs.
-        kube: Until a reconcile that the cluster did not answer is tried again.
-        key: Between two looks for a missing key.
-    """
-
-    moving: float = 5.0
-    resting: float = 30.0
-    failing: float = 240.0
-    kube: float = 1.0
-    key: float = 60.0
 
 
 class Down(Exception):  # noqa: N818 (it tells what happened)
@@ -101,78 +77,6 @@ class Down(Exception):  # noqa: N818 (it tells what happened)
 
 class Killed(Exception):  # noqa: N818 (it tells what happened)
     """The process is gone."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """What the poller has to know of a resource."""
-
-    credential: str | None
-    api: Api
-    endpoint_id: str | None
-    state: str | None
-    moving: bool
-    missing: bool
-    removing: tuple[str, ...] = ()
-    units: tuple[polling_model.Told, ...] = ()
-    open_v1: tuple[str, ...] = ()
-    beside: Entry | None = None
-
-    @property
-    def both(self) -> tuple[Entry, ...]:
-        """It, and what there is to know of its other endpoint, if it has two."""
-        return (self,) if self.beside is None else (self, self.beside)
-
-
-@dataclass(frozen=True, slots=True)
-class Flying:
-    """A POST that has been sent and whose answer is awaited.
-
-    Attributes:
-        case: The resource as the order was decided on.
-        step: The order.
-        outcome: What its answer will be.
-        at: When it comes.
-    """
-
-    case: Case
-    step: Create | Beside
-    outcome: Outcome
-    at: float
-
-
-@dataclass(slots=True)
-class Work:
-    """One resource in the hands of one process.
-
-    Attributes:
-        memory: What the process knows of it.
-        body: The reading that the present reconcile goes on with.
-        due: When it is looked at again by itself.
-        ready: Whether it is to be worked on now.
-        entry: What the poller knows.
-        flying: The POST whose answer is awaited; nothing is done meanwhile.
-        again: Whether it has changed since it was read, and is to be read anew afterwards.
-    """
-
-    memory: Memory
-    body: Body | None = None
-    due: float | None = None
-    ready: bool = True
-    entry: Entry | None = None
-    flying: Flying | None = None
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """A decision that has not been acted on."""
-
-    process: str
-    uid: str
-    body: Body
-    case: Case
-    decision: Decision
 
 
 @dataclass(slots=True)
@@ -216,7 +120,7 @@ class Process:
             for other in [b.uid for b in world.cluster.bodies.values() if b.wanted is not None]:
                 self.wake(world, other)
             return None
-        case = self._observe(world, body, work.memory)
+        case = observe(self, world, body, work.memory)
         thought = Thought(self.name, uid, body, case, decide(case))
         self.mind(thought)
         return thought
@@ -235,83 +139,6 @@ class Process:
     def account(self, key: str, api: Api) -> Account:
         """What has been seen with a key in a generation."""
         return self.accounts.setdefault((key, api), Account(key, api))
-
-    def _observe(self, world: World, body: Body, memory: Memory) -> Case:
-        user = None if world.cluster.key is None else world.cluster.key
-        held = world.cluster.copies.get(body.uid)
-        trouble = None
-        if user is None:
-            trouble = Unavailable(Reason.SECRET_MISSING, "Secret together does not exist")
-        desired, keys = body.desired(), Keys(user, held, trouble)
-        api = self._api(body, memory, held or user or "", world)
-        observed = self._see(world, body, body.status, keys, api)
-        other = Recorded(desired, body.status, observed, world.now).record.beside
-        if other is None:
-            observed = replace(observed, memory=replace(memory, beside=None))
-            case = Case(desired, body.status, observed, world.now)
-            return replace_memory(case, notice(case))
-        apart = keys if keys.user in (None, keys.held) else Keys(None, keys.held, _TRYING)
-        beside = self._see(world, body, other, apart, Api(other.api))
-        fresh = Memory(born=world.now, details_at=world.now)
-        known = replace(memory, beside=memory.beside or fresh)
-        observed = replace(observed, memory=known, beside=beside)
-        case = Case(desired, body.status, observed, world.now)
-        return replace_memory(case, replace(notice(case), beside=notice(case.beside)))
-
-    def _see(self, world: World, body: Body, status: Status, keys: Keys, api: Api) -> Observed:
-        """What is seen of one endpoint of a resource, of which there may be two for a while."""
-        for key in (keys.held, keys.user):
-            if key is not None:
-                self.account(key, api)
-        account = self.accounts.get((keys.held or keys.user or "", api))
-        lasting = account is not None and account.failures >= FAILED_POLLS
-        return Observed(
-            cluster=CLUSTER,
-            api=api,
-            nonce=world.draw_nonce(),
-            timing=world.timing,
-            keys=keys,
-            memory=Memory(born=0.0),
-            poll=account.poll if account else None,
-            trouble=account.trouble if account and lasting else None,
-            forbidden=world.forbidden,
-            rival=world.rival,
-            holder=self._holder(world, body),
-            former_phase=PHASES.get(status.state or "", Phase.UNKNOWN),
-            markers_lost=world.markers_lost,
-            deploys=api is Api.V2,
-            closed=(keys.held or keys.user) in self.closed,
-            marked=account.marked(body, status.endpoint_id) if account else (),
-            probes=world.probes,
-            unsynced=_unsynced(body.status, EPOCH + world.now),
-        )
-
-    def _api(self, body: Body, memory: Memory, key: str, world: World) -> Api:
-        """Which generation carries the resource, or would."""
-        blank = Observed(CLUSTER, Api.V1, "", world.timing, Keys(None, None), memory)
-        recorded = Recorded(body.desired(), body.status, blank, world.now)
-        self._recall(world, body, recorded.record, key)
-        record = recorded.record
-        if record.operation is None and body.annotations.get(names.RESTORED_COPY) == "Adopt":
-            record = record.model_copy(update={"api": body.status.api})
-        return generation(
-            body.spec,
-            record,
-            closed=key in self.closed,
-            first=world.first,
-            lost=recorded.record_lost,
-            searched=recorded.searched,
-        )
-
-    def _recall(self, world: World, body: Body, record: Status, key: str) -> None:
-        """Learn from a record that v1 is closed to its key."""
-        operation = record.operation
-        held = world.cluster.copies.get(body.uid)
-        if operation is None or held is None or operation.credential != held or key != held:
-            return
-        refusal = operation.refusal
-        if operation.v1_closed or (refusal is not None and refusal.reason == Reason.V1_CLOSED):
-            self.closed.add(held)
 
     def _closed(self, step: Step, outcome: Outcome) -> None:
         """Remember that Together has closed v1 to a key."""
@@ -500,18 +327,7 @@ class Process:
             if other != body.uid and entry.endpoint_id is not None
         ) | frozenset(() if adopt is None else (adopt.endpoint_id,))
 
-    # -- who has an endpoint that is to be taken over --------------------------------------------
-
-    def _holder(self, world: World, body: Body) -> str | None:
-        """As far as this process remembers."""
-        adopt = body.spec.adopt
-        for uid, work in self.works.items():
-            entry = work.entry
-            if adopt is None or entry is None or uid == body.uid or uid not in world.cluster.bodies:
-                continue
-            if adopt.endpoint_id in (entry.endpoint_id, *entry.removing):
-                return uid
-        return None
+    # -- who has the endpoint that is to be taken over -------------------------------------------
 
     def _reserve(self, world: World, body: Body, step: Reserve) -> Reservation:
         """As the cluster knows, and one at a time."""
@@ -548,9 +364,9 @@ class Process:
             body = self._kube(world, body, label, lambda: self._tell(world, read, status))
         work.memory = own_write(work.memory, str(thought.body.version), str(body.version))
         work.body, work.ready, work.again = None, work.again, False
-        work.entry = _entry(body, body.status, case)
+        work.entry = entry_of(body, body.status, case)
         if case.beside is not None and body.status.beside is not None:
-            beside = replace(_entry(body, body.status.beside, case.beside), open_v1=())
+            beside = replace(entry_of(body, body.status.beside, case.beside), open_v1=())
             work.entry = replace(work.entry, beside=beside)
         if work.entry.open_v1 and case.credential is not None:
             self.account(case.credential, Api.V1)
@@ -599,28 +415,3 @@ class Process:
             dict(self.reserved),
             set(self.closed),
         )
-
-
-def _entry(body: Body, status: Status, case: Case) -> Entry:
-    conditions = {c.type: c for c in status.conditions}
-    ready, moving = (conditions.get(k) for k in (ConditionType.READY, ConditionType.RECONCILING))
-    operation = status.operation
-    ours = operation is not None and operation.uid == body.uid
-    return Entry(
-        case.credential,
-        case.observed.api,
-        status.endpoint_id if ours else None,
-        status.state,
-        moving is None or moving.status == "True" or body.deleting,
-        ready is not None and ready.reason == Reason.REMOTE_MISSING,
-        operation.removing if operation is not None and ours else (),
-        polling_model.units(status) if ours else (),
-        operation.open if operation is not None and status.api == Api.V2 else (),
-    )
-
-
-def _unsynced(status: Status, wall: float) -> float:
-    for condition in status.conditions:
-        if condition.type is ConditionType.SYNCED and condition.status == "False":
-            return max(0.0, wall - parse_time(condition.last_transition_time))
-    return 0.0

@@ -20,10 +20,11 @@ from together_operator.resource.remote import (
 )
 
 from . import deployments_model as second
+from .judge_v2 import deploys, rearranges
 from .together_model import BAD_HARDWARE, Flight, Machine
 
 if TYPE_CHECKING:
-    from .process_model import Thought
+    from .work_model import Thought
     from .world import World
 
 Write = Update | Start | Stop | Delete | Deploy | Undeploy | Route
@@ -35,7 +36,7 @@ def rearrange(world: World, thought: Thought, step: Write, label: str) -> Outcom
     if isinstance(step, Deploy):
         return _deploy(world, thought, step, label)
     together = world.together
-    world.judge.rearranges(world, thought, step)
+    rearranges(world.judge, world, thought, step)
     early = _refusal(world, step, label)
     if early is not None:
         return early
@@ -146,7 +147,7 @@ def _deploy(world: World, thought: Thought, step: Deploy, label: str) -> Outcome
         return Refused(Reason.WAITING_FOR_CAPACITY, "No capacity now", retryable=True)
     if label == "refused-for-good":
         return Refused(Reason.INVALID_REQUEST, "The request is not valid")
-    world.judge.deploys(world, thought, step)
+    deploys(world.judge, world, thought, step)
     machine = together.machines.get(step.endpoint_id)
     if label == "absent" or machine is None or not _there(world, step, machine):
         return Absent()

@@ -34,7 +34,7 @@ from .rearranging_model import Write, rearrange
 from .together_model import Flight
 
 if TYPE_CHECKING:
-    from .process_model import Thought
+    from .work_model import Thought
     from .world import World
 
 

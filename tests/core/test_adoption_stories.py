@@ -24,7 +24,7 @@ from together_operator.resource.spec import (
     State,
 )
 
-from .happenings import end_faults
+from .endings import end_faults
 from .judge import Violation
 from .together_model import Machine
 from .world import UID, World

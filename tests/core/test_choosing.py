@@ -9,7 +9,7 @@ from together_operator.core.steps import Create, Look, Record
 from together_operator.resource.reasons import Reason
 from together_operator.resource.spec import Api, State
 
-from .happenings import finish
+from .endings import finish
 from .process_model import Process
 from .world import UID, World, a_spec
 

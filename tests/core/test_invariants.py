@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from together_operator.resource.spec import State
 
-from .happenings import HAPPENINGS, finish
+from .endings import finish
+from .happenings import HAPPENINGS
 from .process_model import Process
 from .world import UID, World
 

@@ -12,33 +12,7 @@ from typing import Any
 
 from together_operator.core import steps
 from together_operator.core.marker import owner_tag
-from together_operator.core.steps import (
-    Consume,
-    Create,
-    Delete,
-    Deploy,
-    Dismiss,
-    FindDefinition,
-    FindOwner,
-    Finish,
-    Get,
-    KeepKey,
-    List,
-    Look,
-    Prepare,
-    Probe,
-    Record,
-    Reserve,
-    Route,
-    Single,
-    Start,
-    Step,
-    Stop,
-    Undeploy,
-    Update,
-    Vet,
-    Wait,
-)
+from together_operator.core.steps import Record, Single, Wait
 from together_operator.core.timing import Timing
 from together_operator.resource import names
 from together_operator.resource.endpoint_status import Condition, Operation
@@ -52,8 +26,10 @@ from .cloning import copy
 from .cluster_model import Body, Cluster
 from .deployments_model import Unit
 from .judge import Judge, Violation
-from .process_model import Pace, Process, Thought
+from .outcomes import LABELS
+from .process_model import Process
 from .together_model import Machine, Together
+from .work_model import Pace, Thought
 
 UID = "uid-1"
 MODEL = "acme/model"
@@ -62,44 +38,6 @@ MOST_TURNS = 60
 """Turns without any time passing, after which a process counts as running hot."""
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_KUBE = ("ok", "conflict", "lost", "error", "kill", "kill-after")
-_LABELS: dict[type[Step], tuple[str, ...]] = {
-    Wait: ("ok", "conflict", "lost", "error", "kill"),
-    Record: (*_KUBE, "slow"),
-    Dismiss: _KUBE,
-    Prepare: _KUBE,
-    Consume: _KUBE,
-    Finish: _KUBE,
-    KeepKey: ("ok", "error", "lost", "kill", "kill-after"),
-    FindOwner: ("ok", "error", "kill"),
-    FindDefinition: ("ok", "error", "kill"),
-    Reserve: ("ok", "error", "kill"),
-    List: ("ok", "down", "omit", "kill"),
-    Look: ("ok", "down", "omit", "hide", "kill"),
-    Get: ("ok", "down", "hide", "kill"),
-    Vet: ("ok", "down", "hide", "kill"),
-    Probe: ("ok", "down", "kill"),
-    Create: (
-        "ok", "lost", "slow-lost", "late", "slow-late", "nothing", "slow-nothing", "unsent",
-        "paused", "refused", "refused-for-good", "kill", "kill-after", "kill-late",
-    ),
-    Update: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
-             "kill-after", "kill-late"),
-    Start: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
-            "kill-after", "kill-late"),
-    Stop: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
-           "kill-after", "kill-late"),
-    Delete: ("ok", "lost", "late", "nothing", "refused", "absent", "kill", "kill-after",
-             "kill-late"),
-    Deploy: ("ok", "lost", "late", "nothing", "unsent", "paused", "refused", "refused-for-good",
-             "absent", "kill", "kill-after", "kill-late"),
-    Undeploy: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
-               "kill-after", "kill-late"),
-    Route: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
-            "kill-after", "kill-late"),
-}  # fmt: skip
-"""In which ways each step can turn out; the first is the good one."""
-
 
 Kind = type[Any] | tuple[type[Any], ...]
 """A kind of step, or several."""
@@ -204,7 +142,7 @@ class World:
 
     def labels(self, thought: Thought) -> tuple[str, ...]:
         """In which ways the step can turn out, within what the protocol assumes."""
-        labels = _LABELS[type(single(thought))]
+        labels = LABELS[type(single(thought))]
         if isinstance(thought.decision.step, Wait):
             return labels
         return tuple(name for name in labels if name != "omit" or self._may_omit())

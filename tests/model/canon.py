@@ -11,23 +11,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable
-from dataclasses import fields, is_dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
-from tests.core.account_model import Account
 from tests.core.cluster_model import Body
 from tests.core.deployments_model import Unit
-from tests.core.process_model import Process, Work
 from tests.core.together_model import EPOCH, Machine
+from tests.core.work_model import Work
 from tests.core.world import World
 from together_operator.core.memory import Memory
-from together_operator.core.observed import Poll
 from together_operator.resource.endpoint_status import OperationPhase
 from together_operator.resource.spec import Api
 from together_operator.resource.status import Status
 from together_operator.resource.times import format_time, parse_time
+
+from .dating import Mapping, moved, times
 
 NOW = 1000.0
 """The one moment at which every canonical world stands."""
@@ -35,91 +33,9 @@ NOW = 1000.0
 LONGEST = 9.0
 """Ticks without an event after which more of them make no difference."""
 
-_STEADY = frozenset(
-    {"ending", "born", "began", "at", "sent_at", "first", "last", "not_found", "probed_at",
-     "queued_since", "details_at", "marked_at"}
-)  # fmt: skip
-_WALL = frozenset({"created_at", "date", "removed_at"})
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"')
 _ALWAYS = format_time(EPOCH)
 _FAR = 50.0
-
-Mapping = Callable[[float], float]
-
-
-# -- values with times in them ---------------------------------------------------------------------
-
-
-@cache
-def _plan(kind: type) -> tuple[tuple[str, str], ...]:
-    """Which fields of a kind of value hold times, and which hold values that may."""
-    plan = []
-    for one in fields(kind):
-        if one.name in _STEADY:
-            plan.append((one.name, "steady"))
-        elif one.name in _WALL:
-            plan.append((one.name, "wall"))
-        elif one.name == "first_sight":
-            plan.append((one.name, "sights"))
-        elif one.name == "empties":
-            plan.append((one.name, "list"))
-        elif one.type not in ("str", "bool", "int", "str | None"):
-            plan.append((one.name, "value"))
-    return tuple(plan)
-
-
-def _times(value: Any, found: set[float]) -> None:
-    """Collect every time in a value."""
-    if isinstance(value, tuple):
-        for one in value:
-            _times(one, found)
-    elif isinstance(value, dict):
-        for one in value.values():
-            _times(one, found)
-    elif is_dataclass(value):
-        for name, kind in _plan(type(value)):
-            inner = getattr(value, name)
-            if inner is None:
-                continue
-            if kind == "steady":
-                found.add(inner)
-            elif kind == "wall":
-                found.add(inner - EPOCH)
-            elif kind == "sights":
-                found.update(at for _, at in inner)
-            elif kind == "list":
-                found.update(inner)
-            else:
-                _times(inner, found)
-
-
-def _moved(value: Any, move: Mapping) -> Any:
-    """The same value at another time."""
-    if isinstance(value, tuple):
-        return tuple(_moved(one, move) for one in value)
-    if isinstance(value, dict):
-        return {key: _moved(one, move) for key, one in value.items()}
-    if not is_dataclass(value) or isinstance(value, type):
-        return value
-    changed: dict[str, Any] = {}
-    for name, kind in _plan(type(value)):
-        inner = getattr(value, name)
-        if inner is None:
-            continue
-        if kind == "steady":
-            new: Any = move(inner)
-        elif kind == "wall":
-            new = EPOCH + move(inner - EPOCH)
-        elif kind == "sights":
-            new = tuple((subject, move(at)) for subject, at in inner)
-        elif kind == "list":
-            new = tuple(move(at) for at in inner)
-        else:
-            new = _moved(inner, move)
-        if new != inner:
-            changed[name] = new
-    return replace(value, **changed) if changed else value
-
 
 # -- what makes no difference ----------------------------------------------------------------------
 
@@ -182,20 +98,20 @@ def _all_times(world: World) -> set[float]:
     found.add(world.together.omitted_at)
     for process in world.processes:
         for work in process.works.values():
-            _times(work.memory, found)
+            times(work.memory, found)
             if work.due is not None:
                 found.add(work.due)
             if work.flying is not None:
                 found.add(work.flying.at)
-                _times(work.flying.case.memory, found)
-                _times(work.flying.outcome, found)
+                times(work.flying.case.memory, found)
+                times(work.flying.outcome, found)
             if work.body is not None:
                 _body_times(work.body, found)
         for account in process.accounts.values():
             found.add(account.polled_at)
             if account.poll is not None:
-                _times(account.poll, found)
-                _times(dict(account.poll.lines), found)
+                times(account.poll, found)
+                times(dict(account.poll.lines), found)
     for body in world.cluster.bodies.values():
         _body_times(body, found)
     if world.cluster.undefined is not None:
@@ -237,7 +153,7 @@ def _rebase(world: World) -> None:
     together.omitted_at = move(together.omitted_at)
     for process in world.processes:
         for work in process.works.values():
-            work.memory = _moved(work.memory, move)
+            work.memory = moved(work.memory, move)
             if work.due is not None:
                 work.due = move(work.due)
             if work.flying is not None:
@@ -246,14 +162,14 @@ def _rebase(world: World) -> None:
                 beside = observed.beside
                 observed = replace(
                     observed,
-                    memory=_moved(flying.case.memory, move),
+                    memory=moved(flying.case.memory, move),
                     poll=None,
                     beside=None if beside is None else replace(beside, poll=None),
                 )
                 work.flying = replace(
                     flying,
                     at=move(flying.at),
-                    outcome=_moved(flying.outcome, move),
+                    outcome=moved(flying.outcome, move),
                     case=replace(flying.case, observed=observed, now=NOW),
                 )
             if work.body is not None:
@@ -262,7 +178,7 @@ def _rebase(world: World) -> None:
             account.polled_at = move(account.polled_at)
             poll = account.poll
             if poll is not None:
-                account.poll = replace(_moved(poll, move), lines=_moved(dict(poll.lines), move))
+                account.poll = replace(moved(poll, move), lines=moved(dict(poll.lines), move))
     for uid, body in world.cluster.bodies.items():
         world.cluster.bodies[uid] = _moved_body(body, move)
     if world.cluster.undefined is not None:
@@ -276,7 +192,7 @@ _STATUSES: dict[str, tuple[dict[str, Any], Status]] = {}
 _TEXTS: dict[int, tuple[Any, str]] = {}
 
 
-def _text(body: Body) -> str:
+def text(body: Body) -> str:
     """The status as a text."""
     known = _TEXTS.get(id(body.raw_status))
     if known is None or known[0] is not body.raw_status:
@@ -286,7 +202,7 @@ def _text(body: Body) -> str:
 
 
 def _body_times(body: Body, found: set[float]) -> None:
-    found.update(parse_time(at) - EPOCH for at in _TIME.findall(_text(body)))
+    found.update(parse_time(at) - EPOCH for at in _TIME.findall(text(body)))
     if body.deleted is not None:
         found.add(body.deleted - EPOCH)
 
@@ -310,7 +226,7 @@ def _moved_body(body: Body, move: Mapping) -> Body:
     deleted = None if body.deleted is None else EPOCH + move(body.deleted - EPOCH)
     if deleted != body.deleted:
         body = replace(body, deleted=deleted)
-    return _with_text(body, _TIME.sub(at, _text(body)))
+    return _with_text(body, _TIME.sub(at, text(body)))
 
 
 def _settled_body(body: Body) -> Body:
@@ -318,7 +234,7 @@ def _settled_body(body: Body) -> Body:
     conditions = body.raw_status.get("conditions", ())
     dull = [c for c in conditions if (c["type"], c["status"]) != ("Synced", "False")]
     if all(c["lastTransitionTime"] == _ALWAYS for c in dull):
-        return _with_text(body, _text(body))
+        return _with_text(body, text(body))
     fresh = [{**c, "lastTransitionTime": _ALWAYS} if c in dull else c for c in conditions]
     return _with_text(body, json.dumps({**body.raw_status, "conditions": fresh}, sort_keys=True))
 
@@ -389,105 +305,3 @@ def settle(world: World) -> None:
         _rebase(world)
     _renumber(world)
     world.steps = world.turns = world.nonces = 0
-
-
-def key(world: World) -> Hashable:
-    """What tells a settled world from others; the names of processes do not."""
-    cluster, together, judge = world.cluster, world.together, world.judge
-    return (
-        tuple(_body_key(cluster.bodies[uid]) for uid in sorted(cluster.bodies)),
-        (cluster.key, cluster.defined, cluster.undefined),
-        tuple(sorted(cluster.copies.items())),
-        tuple(sorted(cluster.tombstones.items())),
-        tuple(_machine_key(machine) for machine in together.machines.values()),
-        tuple(_unit_key(unit) for unit in together.deployments.values()),
-        together.flights,
-        (together.down, together.limited, together.full, together.retired),
-        (together.omitting, together.hiding, together.omitted_at, frozenset(together.denied)),
-        frozenset(judge.licences),
-        (frozenset(judge.granted), frozenset(judge.strangers)),
-        (frozenset(judge.departed), frozenset(judge.unasked), frozenset(judge.replacing)),
-        (frozenset(judge.tried), frozenset(judge.moving), frozenset(judge.confirmed)),
-        (world.forbidden, world.rival, world.deaf, world.lag),
-        tuple(
-            sorted(
-                (
-                    _process_key(process, process.name in world.frozen)
-                    for process in world.processes
-                ),
-                key=hash,
-            )
-        ),
-    )
-
-
-def _body_key(body: Body) -> Hashable:
-    return (
-        body.uid,
-        body.version,
-        body.generation,
-        (body.deleting, body.deleted),
-        body.finalizers,
-        tuple(sorted(body.annotations.items())),
-        body.spec,
-        _text(body),
-    )
-
-
-def _machine_key(machine: Machine) -> Hashable:
-    return (
-        machine.id, machine.display_name, machine.bounds, machine.state, machine.created,
-        machine.owner, machine.nonce, machine.minutes, machine.since, machine.listed_from,
-        machine.listed_until, machine.gone_at, machine.api, machine.name, machine.traffic,
-    )  # fmt: skip
-
-
-def _unit_key(unit: Unit) -> Hashable:
-    return (
-        unit.id, unit.endpoint_id, unit.name, unit.bounds, unit.state, unit.created, unit.owner,
-        unit.minutes, unit.since, unit.listed_from, unit.gone_at, unit.hardware,
-    )  # fmt: skip
-
-
-def _process_key(process: Process, frozen: bool) -> Hashable:
-    return (
-        (frozen, frozenset(process.closed)),
-        tuple(sorted(process.reserved.items())),
-        tuple(_work_key(uid, work) for uid, work in sorted(process.works.items())),
-        tuple(_account_key(account) for _, account in sorted(process.accounts.items())),
-    )
-
-
-def _work_key(uid: str, work: Work) -> Hashable:
-    entry, flying = work.entry, work.flying
-    return (
-        uid,
-        work.memory,
-        None if work.body is None else _body_key(work.body),
-        work.due,
-        (work.ready, work.again),
-        entry
-        and (
-            (entry.credential, entry.api, entry.endpoint_id, entry.state, entry.moving),
-            (entry.missing, entry.units, entry.open_v1),
-            entry.removing,
-        ),
-        flying and (flying.step, flying.outcome, flying.at, flying.case.desired.generation),
-    )
-
-
-def _account_key(account: Account) -> Hashable:
-    return (
-        account.name,
-        _poll_key(account.poll),
-        account.failures,
-        account.trouble,
-        tuple(account.traits.items()),
-        account.before,
-        account.polled_at,
-        frozenset(account.told),
-    )
-
-
-def _poll_key(poll: Poll | None) -> Hashable:
-    return poll and (poll.credential, poll.sent_at, poll.date, tuple(poll.lines.values()))

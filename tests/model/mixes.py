@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from tests.core.process_model import Pace, Process
+from tests.core.process_model import Process
+from tests.core.work_model import Pace
 from tests.core.world import UID, World
 from together_operator.core.timing import Timing
 from together_operator.resource.spec import State

@@ -13,8 +13,9 @@ from typing import NamedTuple, get_args
 
 from tests.core.deployments_model import Unit
 from tests.core.happenings import HAPPENINGS
-from tests.core.process_model import Process, Thought
+from tests.core.process_model import Process
 from tests.core.together_model import EPOCH
+from tests.core.work_model import Thought
 from tests.core.world import HARDWARE, World, single
 from together_operator.core.steps import (
     Beside,

@@ -25,7 +25,7 @@ from together_operator.resource.endpoint_status import Role
 from together_operator.resource.reasons import ConditionType, Reason
 from together_operator.resource.spec import Api, Replacement, State
 
-from .canon import key
+from .identity import key
 from .mixes import Mix
 from .moves import Move, Scene, fair, moves, play, thoughts
 

@@ -1,0 +1,68 @@
+"""In which ways each step can turn out, within what the protocol assumes."""
+
+from __future__ import annotations
+
+from together_operator.core.steps import (
+    Consume,
+    Create,
+    Delete,
+    Deploy,
+    Dismiss,
+    FindDefinition,
+    FindOwner,
+    Finish,
+    Get,
+    KeepKey,
+    List,
+    Look,
+    Prepare,
+    Probe,
+    Record,
+    Reserve,
+    Route,
+    Start,
+    Step,
+    Stop,
+    Undeploy,
+    Update,
+    Vet,
+    Wait,
+)
+
+_KUBE = ("ok", "conflict", "lost", "error", "kill", "kill-after")
+LABELS: dict[type[Step], tuple[str, ...]] = {
+    Wait: ("ok", "conflict", "lost", "error", "kill"),
+    Record: (*_KUBE, "slow"),
+    Dismiss: _KUBE,
+    Prepare: _KUBE,
+    Consume: _KUBE,
+    Finish: _KUBE,
+    KeepKey: ("ok", "error", "lost", "kill", "kill-after"),
+    FindOwner: ("ok", "error", "kill"),
+    FindDefinition: ("ok", "error", "kill"),
+    Reserve: ("ok", "error", "kill"),
+    List: ("ok", "down", "omit", "kill"),
+    Look: ("ok", "down", "omit", "hide", "kill"),
+    Get: ("ok", "down", "hide", "kill"),
+    Vet: ("ok", "down", "hide", "kill"),
+    Probe: ("ok", "down", "kill"),
+    Create: (
+        "ok", "lost", "slow-lost", "late", "slow-late", "nothing", "slow-nothing", "unsent",
+        "paused", "refused", "refused-for-good", "kill", "kill-after", "kill-late",
+    ),
+    Update: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+             "kill-after", "kill-late"),
+    Start: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+            "kill-after", "kill-late"),
+    Stop: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+           "kill-after", "kill-late"),
+    Delete: ("ok", "lost", "late", "nothing", "refused", "absent", "kill", "kill-after",
+             "kill-late"),
+    Deploy: ("ok", "lost", "late", "nothing", "unsent", "paused", "refused", "refused-for-good",
+             "absent", "kill", "kill-after", "kill-late"),
+    Undeploy: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+               "kill-after", "kill-late"),
+    Route: ("ok", "lost", "late", "nothing", "refused", "refused-for-good", "absent", "kill",
+            "kill-after", "kill-late"),
+}  # fmt: skip
+"""By the kind of step; the first is the good one."""
