@@ -55,7 +55,7 @@ def test_killed_before_the_order_took_effect(operator: OperatorProcess, team: Te
 def test_killed_after_the_connection_was_cut(operator: OperatorProcess, team: Team) -> None:
     team.together.arm(
         {"fault": "reset_after", "method": "POST"},
-        {"fault": "hide_in_list", "method": "GET", "seconds": 1.5, "times": -1},
+        {"fault": "hide_in_list", "method": "GET", "seconds": 3, "times": -1},
     )
     team.apply(manifest())
     judge = Judge.of(operator, team)

@@ -168,7 +168,7 @@ def test_the_key_is_missing_from_the_beginning(operator: OperatorProcess, team: 
     found = team.until("waits", "SecretMissing")
     assert "finalizers" not in found["metadata"]
     team.delete("goes")
-    team.gone("goes", within=5)
+    team.gone("goes")
     assert team.posts() == []
     team.secret(team.key)
     team.until("waits", "Serving")

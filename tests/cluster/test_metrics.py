@@ -36,7 +36,7 @@ def test_health_and_readiness_name_what_they_depend_on(
 def test_metrics_follow_a_life(operator: OperatorProcess, team: Team) -> None:
     team.together.arm(
         {"fault": "reset_after", "method": "POST", "path_regex": "^/v1/endpoints$"},
-        {"fault": "hide_in_list", "method": "GET", "seconds": 1.5, "times": -1},
+        {"fault": "hide_in_list", "method": "GET", "seconds": 3, "times": -1},
         {"fault": "status", "status": 503, "method": "PATCH"},
     )
     team.apply(manifest())

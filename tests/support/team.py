@@ -123,7 +123,7 @@ class Team(Namespace):
     def until_told(self, reason: str, name: str = "mixtral") -> str:
         """Wait for an event; its message."""
         found: list[str] = eventually(
-            f"an event {reason}", lambda: self.told(name).get(reason), within=10, every=0.3
+            f"an event {reason}", lambda: self.told(name).get(reason), within=30, every=0.3
         )
         return found[0]
 

@@ -106,7 +106,7 @@ def test_a_v1_order_without_an_answer_is_settled_before_anything_moves(team: Tea
     """It took effect, and nobody heard of it: the endpoint of v1 is what the resource has."""
     team.together.arm(
         {"fault": "reset_after", "method": "POST", "path_regex": "^/v1/endpoints$"},
-        {"fault": "hide_in_list", "method": "GET", "seconds": 1.5, "times": -1},
+        {"fault": "hide_in_list", "method": "GET", "seconds": 3, "times": -1},
     )
     team.apply(manifest())
     team.until("mixtral", "Claiming")

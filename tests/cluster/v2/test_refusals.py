@@ -253,7 +253,7 @@ def test_a_rate_limit_is_waited_for(team: TeamV2) -> None:
     team.apply(manifest_v2())
     found = team.until("mixtral", "Serving")
     JudgeV2.of(team).one(found)
-    eventually("the faults were met", lambda: team.together.faults()[0]["hits"] == 3, within=5)
+    eventually("the faults were met", lambda: team.together.faults()[0]["hits"] == 3, within=30)
 
 
 @pytest.mark.parametrize("status", [400, 409])
