@@ -52,6 +52,20 @@ def test_what_a_watch_lost_is_worked_on() -> None:
     virtually(scene())
 
 
+def test_what_no_event_has_told_of_uses_the_key_that_there_is_now() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        former = await stage.serving("former")
+        stage.kube.give_key("key-two")
+        stage.drivers["key-two"] = type(stage.together)("second")
+        new = stage.kube.apply("new")
+        await stage.reconcile(new, "resync")
+        used = [stage.kube.status(each)["operation"]["credential"] for each in (former, new)]
+        assert len(set(used)) == 2
+
+    virtually(scene())
+
+
 def test_a_key_copy_goes_with_its_resource_and_not_before() -> None:
     async def scene() -> None:
         stage = Stage()

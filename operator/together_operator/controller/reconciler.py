@@ -76,8 +76,9 @@ _PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 Body = dict[str, Any]
 
-PERSON = frozenset({"create", "update", "stop", "delete"})
-"""Triggers that are events of the resource, and so a reason to read its Secret again."""
+PERSON = frozenset({"create", "update", "stop", "delete", "resync"})
+"""Triggers that are events of the resource, and so a reason to read its Secret again; a comparison
+finds what no event has told yet."""
 
 
 class Unsettled(Exception):  # noqa: N818 (it tells what happened)
