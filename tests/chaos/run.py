@@ -82,7 +82,7 @@ class Run:
         self.project = f"project-{mark}"
         self.keys: list[str] = []
         self.key = self.new_key()
-        self.log = stage.log_size()
+        self.log = stage.log_sizes()
         self.began = time.time()
         self.wishes = Wishes()
         self.deleted: float | None = None
@@ -323,7 +323,7 @@ class Run:
 
     def _deposed(self, life: Life) -> bool:
         """Whether a process has ended because it leads no more, as it should."""
-        return self.plan.elected and "is lost: " in self.stage.log_since(life.log)
+        return self.plan.elected and "is lost: " in life.logged()
 
     def _fallen(self, life: Life) -> None:
         delay = 0.0

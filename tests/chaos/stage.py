@@ -43,7 +43,7 @@ class Life:
     Attributes:
         name: What it was started as.
         pid: Its process id.
-        log: Where its log begins, in bytes of the operator's log.
+        log: What it logs; a file of its own, since two may tell their ports at the same moment.
         began: When it was started, in unix seconds.
         door: Where it enters the proxy.
         ended: When we ended it; `None` if we did not.
@@ -55,7 +55,7 @@ class Life:
 
     name: str
     pid: int
-    log: int
+    log: Path
     began: float
     door: Door
     ended: float | None = None
@@ -63,6 +63,14 @@ class Life:
     struck: bool = False
     ready: bool = False
     ports: dict[str, str] = field(default_factory=dict)
+
+    def logged(self, since: int = 0) -> str:
+        """What it has logged, after so many bytes."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(since)
+            return file.read().decode(errors="replace")
 
     def kill(self) -> None:
         """End it as a crash would, at once."""
@@ -87,7 +95,7 @@ class Stage:
 
     Attributes:
         cluster: The control plane, shared with other stages.
-        operator: The operator's place: its simulated Together, its namespaces, its log.
+        operator: The operator's place: its simulated Together and its namespaces.
         kube: The namespace that it serves.
         proxy: What stands between the operator and everything else.
         tracker: Counts boundaries.
@@ -126,7 +134,8 @@ class Stage:
 
     def launch(self) -> Life:
         """Start a process of the operator, without waiting for anything."""
-        name, log = f"operator-{len(self.lives)}", self.log_size()
+        name = f"operator-{len(self.lives)}"
+        log = self.folder / f"{name}.log"
         door = self.proxy.door()
         process = self._supervisor.start(
             name,
@@ -139,7 +148,7 @@ class Stage:
             ],
             env={**os.environ, **self._environment},
             cwd=self.folder,
-            log=self.operator.log,
+            log=log,
         )
         life = Life(name, process.pid, log, time.time(), door)
         self.lives.append(life)
@@ -152,9 +161,9 @@ class Stage:
         deadline = time.monotonic() + READY_SECONDS
         while not self.ready(life):
             if self.exit_code(life) is not None:
-                raise AssertionError(f"the operator ended: {self.log_since(life.log)[-4000:]}")
+                raise AssertionError(f"the operator ended: {life.logged()[-4000:]}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"not ready: {self.log_since(life.log)[-4000:]}")
+                raise AssertionError(f"not ready: {life.logged()[-4000:]}")
             time.sleep(0.1)
         return life
 
@@ -184,7 +193,7 @@ class Stage:
 
     def _get(self, life: Life, what: str, path: str) -> str | None:
         if what not in life.ports:
-            told = _PORT.findall(self.log_since(life.log))
+            told = _PORT.findall(life.logged())
             life.ports = {kind.lower(): port for kind, port in told}
         if what not in life.ports:
             return None
@@ -198,17 +207,13 @@ class Stage:
 
     # -- the log ---------------------------------------------------------------------------------
 
-    def log_size(self) -> int:
-        """How much the operator has logged so far, in bytes."""
-        return self.operator.log.stat().st_size if self.operator.log.exists() else 0
+    def log_sizes(self) -> dict[str, int]:
+        """How much each process has logged so far, in bytes, by its name."""
+        return {life.name: life.log.stat().st_size for life in self.lives if life.log.exists()}
 
-    def log_since(self, size: int) -> str:
-        """What the operator logged after it had logged so much."""
-        if not self.operator.log.exists():
-            return ""
-        with self.operator.log.open("rb") as file:
-            file.seek(size)
-            return file.read().decode(errors="replace")
+    def log_since(self, sizes: Mapping[str, int]) -> str:
+        """What the processes logged after they had logged so much, one after the other."""
+        return "".join(life.logged(sizes.get(life.name, 0)) for life in self.lives)
 
 
 @contextlib.contextmanager
