@@ -222,8 +222,14 @@ class Judge:
 
     def given_up(self, known: Body | None, body: Body) -> bool:
         """Whether an endpoint is the one of two that a person has given up."""
-        migration = known.status.migration if known is not None else None
-        if known is None or migration is None or migration.phase != MigrationPhase.LEAVING:
+        if known is None:
+            return False
+        if known.status.operation is None:
+            # The status was lost a moment ago; what people have said was not.
+            confirmed = owner_tag(body.uid) in self.confirmed
+            return confirmed if body.status.api == Api.V1 else known.spec.api is not Api.V2
+        migration = known.status.migration
+        if migration is None or migration.phase != MigrationPhase.LEAVING:
             return False
         if migration.endpoint_id != body.status.endpoint_id:
             return False

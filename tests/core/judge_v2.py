@@ -119,7 +119,9 @@ def _handles(
             moves = body.spec.api is Api.V2 and owner_tag(body.uid) in judge.moving
             if role == Role.NEXT or moves or _replaces(judge, world, body, unit):
                 judge.licences.add(body.uid)
-            judge.starts(world, body)
+            # Another process may have been faster: to start what runs is no start.
+            if not (unit.runs and len(world.processes) > 1):
+                judge.starts(world, body)
         case Stop() | Undeploy():
             going = known is None or known.deleting or former
             going = going or judge.given_up(known, body)

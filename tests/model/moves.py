@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple, get_args
 
+from tests.core.cluster_model import Body
 from tests.core.deployments_model import Unit
 from tests.core.happenings import HAPPENINGS
 from tests.core.process_model import Process
 from tests.core.together_model import EPOCH
 from tests.core.work_model import Thought
 from tests.core.world import HARDWARE, World, single
+from together_operator.core.memory import Memory
 from together_operator.core.steps import (
     Beside,
     Create,
@@ -311,11 +314,13 @@ def think(world: World, name: str, uid: str) -> Thought | None:
 
 
 def _unused(world: World) -> int:
-    """So many letters have been drawn that the next draw is one that is nowhere to be seen."""
+    """So many letters have been drawn that the next draws are ones that are nowhere to be seen.
+
+    Two are drawn where a resource has two endpoints.
+    """
     used: set[str] = set()
     for body in world.cluster.bodies.values():
-        _nonces(body.status.operation, used)
-        used.update(entry.name for entry in body.status.deployments)
+        _recorded(body, used)
     for unit in world.together.deployments.values():
         used.add(unit.name)
     for machine in world.together.machines.values():
@@ -327,37 +332,38 @@ def _unused(world: World) -> int:
         used.update(nonces)
     for process in world.processes:
         for work in process.works.values():
-            memory = work.memory
             if work.body is not None:
-                _nonces(work.body.status.operation, used)
-            if memory.fence is not None:
-                used.add(memory.fence.nonce)
-            if memory.answer is not None:
-                used.add(memory.answer.nonce)
-            if memory.draft is not None:
-                used.add(memory.draft.nonce)
+                _recorded(work.body, used)
+            for memory in filter(None, (work.memory, work.memory.beside)):
+                _remembered(memory, used)
             if work.flying is not None:
                 flown = work.flying.step
                 used.add((flown.step if isinstance(flown, Beside) else flown).nonce)
-            used.update(subject for subject, _ in memory.first_sight)
     tails = {text[-4:] for text in used}
     number = 0
-    while True:
-        probe = World(nonces=number).draw_nonce() if number not in _LETTERS else _LETTERS[number]
-        _LETTERS[number] = probe
-        if probe not in tails:
-            return number
+    while {_letters(number), _letters(number + 1)} & tails:
         number += 1
+    return number
 
 
-_LETTERS: dict[int, str] = {}
+@cache
+def _letters(number: int) -> str:
+    """What is drawn after so many draws."""
+    return World(nonces=number).draw_nonce()
 
 
-def _nonces(operation: object, used: set[str]) -> None:
-    if operation is not None:
-        used.add(operation.nonce)  # type: ignore[attr-defined]
-        used.update(operation.open)  # type: ignore[attr-defined]
-        used.add(operation.deploying or "")  # type: ignore[attr-defined]
+def _recorded(body: Body, used: set[str]) -> None:
+    for status in filter(None, (body.status, body.status.beside)):
+        used.update(entry.name for entry in status.deployments)
+        operation = status.operation
+        if operation is not None:
+            used.update((operation.nonce, *operation.open, operation.deploying or ""))
+
+
+def _remembered(memory: Memory, used: set[str]) -> None:
+    drawn = (memory.fence, memory.answer, memory.draft)
+    used.update(one.nonce for one in drawn if one is not None)
+    used.update(subject for subject, _ in memory.first_sight)
 
 
 def play(scene: Scene, move: Move, known: Thoughts | None = None, *, form: bool = True) -> Scene:
