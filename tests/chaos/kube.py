@@ -104,9 +104,13 @@ class Kube:
         found: Object | None = self.ask("GET", f"{self._place}/{name}", missing=True)
         return found
 
-    def patch(self, name: str, patch: Object, *, status: bool = False) -> None:
-        """Merge something into a TogetherEndpoint, or into its status."""
-        self.ask("PATCH", f"{self._place}/{name}{'/status' if status else ''}", patch)
+    def patch(self, name: str, patch: Object) -> None:
+        """Merge something into a TogetherEndpoint."""
+        self.ask("PATCH", f"{self._place}/{name}", patch)
+
+    def wipe(self, name: str) -> None:
+        """Take its status from a TogetherEndpoint, if that has not just gone."""
+        self.ask("PATCH", f"{self._place}/{name}/status", {"status": None}, missing=True)
 
     def delete(self, name: str) -> None:
         """Ask for a TogetherEndpoint to be deleted."""

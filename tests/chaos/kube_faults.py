@@ -304,7 +304,7 @@ class StatusWiped(Fault):
         def wipe() -> None:
             if run.read() is not None:
                 run.note("the status is wiped")
-                run.kube.patch(run.name, {"status": None}, status=True)
+                run.kube.wipe(run.name)
 
         run.once(_or_gone(run, recorded), later)
 
