@@ -48,6 +48,7 @@ from together_operator.core.steps import (
     Update,
     Vet,
     Wait,
+    single,
 )
 from together_operator.core.table import GRACED
 from together_operator.resource import names
@@ -169,7 +170,7 @@ class Process:
         work.memory = case.memory
         if label == "kill":
             raise Killed
-        inner = step.step if isinstance(step, Beside) else step
+        inner = single(step)
         if isinstance(inner, Create) and label.startswith("flying"):
             aimed = self._aimed(replace(thought, case=case))
             outcome = create(world, aimed, inner, label)
@@ -387,7 +388,7 @@ class Process:
                 case = replace_memory(flying.case, work.memory)
                 work.memory = learn(case, flying.step, flying.outcome, world.now)
                 step = flying.step
-                self._closed(step.step if isinstance(step, Beside) else step, flying.outcome)
+                self._closed(single(step), flying.outcome)
                 work.flying, work.ready = None, True
 
     def next_event(self) -> float:

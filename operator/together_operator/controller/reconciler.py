@@ -76,7 +76,7 @@ _PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 Body = dict[str, Any]
 
-PERSON = frozenset({"create", "update", "stop", "delete", "resync"})
+_NEWS = frozenset({"create", "update", "stop", "delete", "resync"})
 """Triggers that are events of the resource, and so a reason to read its Secret again; a comparison
 finds what no event has told yet."""
 
@@ -131,7 +131,7 @@ class Reconciler:
             KubeError: The cluster did not answer, or refuses; the caller tries again later.
             Unsettled: It is not done after very many steps; the caller tries again later.
         """
-        anew = not PERSON.isdisjoint(triggers)
+        anew = not _NEWS.isdisjoint(triggers)
         body = await self.effects.kube.get_endpoint(*key)
         for _ in range(_MAX_STEPS):
             if body is None:
