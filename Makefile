@@ -15,7 +15,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test $(PARTS:%=test-%) test-argocd check model bench chaos chaos-boundaries chaos-mutations crd docs chart lock clean
+.PHONY: help setup demo test $(PARTS:%=test-%) test-argocd check model bench chaos chaos-crashes chaos-boundaries chaos-mutations crd docs chart lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -93,6 +93,10 @@ chaos: $(STAMP)  ## RUNS=200 crashes and faults, drawn from SEED=1, JOBS at a ti
 	@$(BIN)/python -m tests.chaos $(if $(ONE),--one $(ONE),--runs $(RUNS) --seed $(SEED)) \
 		--jobs $(JOBS) --json chaos.json
 
+chaos-crashes: $(STAMP)  ## Kill at every request there is, at each point; SINCE=n UNTIL=n a part of them
+	@$(BIN)/python -m tests.chaos --every-crash $(if $(SINCE),--since $(SINCE)) \
+	  $(if $(UNTIL),--until $(UNTIL)) --seed $(SEED) --jobs $(JOBS) --json chaos-crashes.json
+
 chaos-mutations: $(STAMP)  ## Take rules out of copies of the operator: the campaign has to notice
 	@$(BIN)/python -m tests.chaos --mutation all
 
@@ -121,5 +125,5 @@ lock: $(STAMP)  ## Renew the lock files
 
 clean:  ## Remove what was built here (the shared cache of binaries stays)
 	-@[ -x $(BIN)/together-operator ] && $(BIN)/together-operator local down
-	rm -rf chaos.json $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf chaos.json chaos-crashes.json $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from tests.chaos.boundaries import write_down
+from tests.chaos.boundaries import MEASURED, write_down
 from tests.chaos.boundary import Crash
 from tests.chaos.campaign import on_a_control_plane
 from tests.chaos.faults import FAULTS
 from tests.chaos.mutations import MUTATIONS
-from tests.chaos.plan import Plan, draw, every_part
+from tests.chaos.plan import Plan, draw, every_crash, every_part
 from tests.chaos.report import as_json, explain, show, totals
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.verdict import Verdict
@@ -49,6 +49,14 @@ def main(
     mutation: Annotated[
         str, typer.Option(help="Take a rule out of a copy of the operator, and see it caught; all.")
     ] = "",
+    every: Annotated[
+        bool,
+        typer.Option("--every-crash", help="One run for every crash there is, in --seed's order."),
+    ] = False,
+    since: Annotated[int, typer.Option(help="With --every-crash: from this one on.", min=0)] = 0,
+    until: Annotated[
+        int | None, typer.Option(help="With --every-crash: up to this one, without it.", min=1)
+    ] = None,
     boundaries: Annotated[
         bool,
         typer.Option(
@@ -65,6 +73,9 @@ def main(
         raise typer.Exit(_mutations(list(MUTATIONS) if mutation == "all" else [mutation], jobs))
     if one:
         plans = [draw(one)]
+    elif every:
+        numbers = range(len(every_crash()))[since:until]
+        plans = [draw(f"{seed}:{2 * number}") for number in numbers]
     elif scenario:
         crashes = tuple(Crash.parse(text) for text in crash or ())
         delays = tuple(0.5 for _ in crashes)
@@ -81,15 +92,24 @@ def main(
         plans = list(itertools.islice(fitting, runs))
     if boundaries:
         parts = [part for part in every_part() if scenario in ("", part[0])]
-        plans = [Plan(f"{seed}:{name}", name, api=part) for name, part in parts]
+        plans = [
+            Plan(f"{seed}:{name}:{n}", name, api=part)
+            for name, part in parts
+            for n in range(MEASURED)
+        ]
     began = time.monotonic()
     with on_a_control_plane(told=_told) as campaign:
         verdicts = campaign.go(plans, jobs)
+        if every:
+            verdicts += campaign.again(plans, verdicts, jobs)
     seconds = time.monotonic() - began
     if boundaries:
         write_down(verdicts)
     show(verdicts)
     found = totals(verdicts)
+    if every:
+        met = len({verdict.seed for verdict in verdicts if verdict.reached})
+        print(f"{met} of {len(plans)} crashes took place")
     print(f"{found['passed']} of {found['runs']} runs passed, in {seconds:.0f} s, {jobs} at a time")
     if json_file is not None:
         about = {"seed": seed, "jobs": jobs, "seconds": round(seconds, 1)}

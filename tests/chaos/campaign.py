@@ -28,6 +28,9 @@ Ahead = queue.SimpleQueue[tuple[int, Plan]]
 RUNS_OF_A_STAGE = 60
 """Runs after which a stage is built anew, so that its files and memories stay small."""
 
+_AGAIN = 2
+"""How often a run is played once more whose crash did not take place."""
+
 _PLANES = 20
 """Control planes that runs may spoil, until it is not they that spoil them."""
 
@@ -91,6 +94,27 @@ class Campaign:
                 verdicts[number] = lost
                 self.told(lost)
         return [verdicts[number] for number in range(len(plans))]
+
+    def again(self, plans: Sequence[Plan], verdicts: Sequence[Verdict], jobs: int) -> list[Verdict]:
+        """Have those runs once more in which the operator was not where it was to end.
+
+        What it sends by the clock comes in one run and not in the next.
+
+        Args:
+            plans: Runs with a crash each.
+            verdicts: What became of each.
+            jobs: How many take place at the same time.
+
+        Returns:
+            What became of those that were played again.
+        """
+        played: list[Verdict] = []
+        for _ in range(_AGAIN):
+            both = zip(plans, verdicts, strict=True)
+            plans = [plan for plan, verdict in both if verdict.passed and not verdict.reached]
+            verdicts = self.go(plans, jobs)
+            played += verdicts
+        return played
 
     def _job(self, number: int, ahead: Mapping[bool, Ahead], verdicts: dict[int, Verdict]) -> None:
         # Not all begin with the same kind, so that no kind is left for the last of them.
