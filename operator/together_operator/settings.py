@@ -15,7 +15,6 @@ from pydantic import (
     AliasChoices,
     Field,
     FiniteFloat,
-    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -308,17 +307,15 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise InvalidSettings(cls, error.errors()) from None
 
-    @property
-    def operator_key(self) -> SecretStr | None:
-        """The operator's own Together API key, read from its file each time; None if there is none.
+    def read_operator_key(self) -> str | None:
+        """Read the operator's own Together API key, from its file each time; None if there is none.
 
         Raises:
             OSError: The file cannot be read any more.
         """
         if self.api_key_file is None:
-            return self.api_key
-        key = self.api_key_file.read_text(encoding="utf-8").strip()
-        return SecretStr(key) if key else None
+            return self.api_key.get_secret_value() if self.api_key is not None else None
+        return self.api_key_file.read_text(encoding="utf-8").strip() or None
 
     @field_validator("health_port", "metrics_port", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,6 +118,28 @@ def test_a_run_that_spoils_its_control_plane_takes_no_other_with_it(
     verdicts = Campaign(shared, Path("helm"), tmp_path).go(plans, 1)
     assert [v.seed for v in verdicts if not v.passed] == ["9:1", "9:3"]
     assert len(planes) == 3
+
+
+def test_a_crash_that_did_not_take_place_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [Plan(f"9:{n}", "scale", crashes=(Crash("a", 1, Point.BEFORE),)) for n in range(4)]
+    played: list[str] = []
+
+    def go(self: Campaign, plans: Sequence[Plan], jobs: int) -> list[Verdict]:
+        verdicts = [Verdict(plan.seed, plan.scenario, plan.fault, converged=0.0) for plan in plans]
+        for verdict in verdicts:
+            played.append(verdict.seed)
+            if verdict.seed == "9:0" or played.count(verdict.seed) == 2:
+                verdict.reached.append("a#1@before")
+            if verdict.seed == "9:3":
+                verdict.others.append("it went wrong")
+        return verdicts
+
+    monkeypatch.setattr(Campaign, "go", go)
+    shared = cast("Cluster", SimpleNamespace(binaries=None, kubectl=None))
+    had = Campaign(shared, Path("helm"), Path("folder"))
+    again = had.again(plans, had.go(plans, 1), 1)
+    assert [verdict.seed for verdict in again] == ["9:1", "9:2"]
+    assert all(verdict.reached for verdict in again)
 
 
 def test_every_crash_has_its_turn() -> None:

@@ -19,9 +19,9 @@ from tests.core.process_model import Process
 from tests.core.together_model import EPOCH
 from tests.core.work_model import Thought
 from tests.core.world import HARDWARE, World, single
+from together_operator.core import steps
 from together_operator.core.memory import Memory
 from together_operator.core.steps import (
-    Beside,
     Create,
     Delete,
     Deploy,
@@ -337,8 +337,7 @@ def _unused(world: World) -> int:
             for memory in filter(None, (work.memory, work.memory.beside)):
                 _remembered(memory, used)
             if work.flying is not None:
-                flown = work.flying.step
-                used.add((flown.step if isinstance(flown, Beside) else flown).nonce)
+                used.add(steps.single(work.flying.step).nonce)
     tails = {text[-4:] for text in used}
     number = 0
     while {_letters(number), _letters(number + 1)} & tails:

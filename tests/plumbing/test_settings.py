@@ -42,7 +42,7 @@ def test_defaults() -> None:
     assert settings.drift_interval == 3600
     assert settings.namespaces == settings.default_key_namespaces == ()
     assert settings.operator_namespace == "together-operator"
-    assert settings.cluster_id is settings.kubeconfig is settings.operator_key is None
+    assert settings.cluster_id is settings.kubeconfig is settings.read_operator_key() is None
     assert (settings.workers, settings.time_scale) == (16, 1.0)
     assert (settings.health_port, settings.metrics_port) == (8080, 9090)
     assert (settings.first_api, settings.probe) == (Api.V1, Probe.REQUEST)
@@ -122,9 +122,7 @@ def test_the_operators_namespace_is_the_pods(tmp_path: Path) -> None:
 
 def test_the_key_comes_from_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOGETHER_API_KEY", f" {KEY}\n")
-    key = Settings.load().operator_key
-    assert key is not None
-    assert key.get_secret_value() == KEY
+    assert Settings.load().read_operator_key() == KEY
 
 
 def test_the_key_file_wins_and_is_read_again(
@@ -136,15 +134,13 @@ def test_the_key_file_wins_and_is_read_again(
     settings = Settings.load({"api_key_file": str(file)})
     for expected in (KEY, "rotated"):
         file.write_text(f"{expected}\n")
-        key = settings.operator_key
-        assert key is not None
-        assert key.get_secret_value() == expected
+        assert settings.read_operator_key() == expected
 
 
 def test_the_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOGETHER_API_KEY", KEY)
     settings = Settings.load()
-    assert KEY not in f"{settings} {settings!r} {settings.model_dump()} {settings.operator_key!r}"
+    assert KEY not in f"{settings} {settings!r} {settings.model_dump()} {settings.api_key!r}"
     assert KEY not in str(problems(workers="0"))
 
 

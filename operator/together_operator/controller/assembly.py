@@ -80,10 +80,6 @@ async def assembled(
         may_change=mandate.may_change,
     )
 
-    def operator_key() -> str | None:
-        secret = settings.operator_key
-        return secret.get_secret_value() if secret is not None else None
-
     accounts = Accounts(cluster, clocks.steady, timing.repeat, settings.first_api)
     metrics.v1_closed(accounts.closed_keys)
     roster = Roster()
@@ -92,7 +88,7 @@ async def assembled(
         cluster,
         settings.operator_namespace,
         clocks.steady,
-        operator_key,
+        settings.read_operator_key,
         frozenset(settings.default_key_namespaces),
         KEY_PAUSE_SECONDS / scale,
     )

@@ -232,12 +232,8 @@ async def taken(settings: Settings) -> AsyncIterator[Inventory]:
         wires = Wires(settings, timeouts=Timeouts(), observer=metrics.remote_call)
         stack.push_async_callback(wires.aclose)
 
-        def operator_key() -> str | None:
-            secret = settings.operator_key
-            return secret.get_secret_value() if secret is not None else None
-
         keys = KeyRing(
-            kube, cluster, namespace, clocks.steady, operator_key,
+            kube, cluster, namespace, clocks.steady, settings.read_operator_key,
             frozenset(settings.default_key_namespaces), 60.0,
         )  # fmt: skip
         accounts = Accounts(cluster, clocks.steady, 60.0)
