@@ -56,8 +56,11 @@ class Campaign:
 
     def changed(self, environment: Mapping[str, str]) -> Campaign:
         """The same for an operator that runs in another environment."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        return replace(self, environment=environment, folder=folder)
+        return replace(self._anew(), environment=environment)
+
+    def _anew(self) -> Campaign:
+        """The same in a folder in which nothing is left of other runs."""
+        return replace(self, folder=Path(tempfile.mkdtemp(dir=self.folder)))
 
     def go(self, plans: Sequence[Plan], jobs: int) -> list[Verdict]:
         """Have all runs.
@@ -112,7 +115,7 @@ class Campaign:
         for _ in range(_AGAIN):
             both = zip(plans, verdicts, strict=True)
             plans = [plan for plan, verdict in both if verdict.passed and not verdict.reached]
-            verdicts = self.go(plans, jobs)
+            verdicts = self._anew().go(plans, jobs)
             played += verdicts
         return played
 

@@ -120,11 +120,16 @@ def test_a_run_that_spoils_its_control_plane_takes_no_other_with_it(
     assert len(planes) == 3
 
 
-def test_a_crash_that_did_not_take_place_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_that_did_not_take_place_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     plans = [Plan(f"9:{n}", "scale", crashes=(Crash("a", 1, Point.BEFORE),)) for n in range(4)]
     played: list[str] = []
+    folders: set[Path] = set()
 
     def go(self: Campaign, plans: Sequence[Plan], jobs: int) -> list[Verdict]:
+        assert self.folder not in folders, "a former operator's log would be read as this one's"
+        folders.add(self.folder)
         verdicts = [Verdict(plan.seed, plan.scenario, plan.fault, converged=0.0) for plan in plans]
         for verdict in verdicts:
             played.append(verdict.seed)
@@ -136,7 +141,7 @@ def test_a_crash_that_did_not_take_place_is_tried_again(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Campaign, "go", go)
     shared = cast("Cluster", SimpleNamespace(binaries=None, kubectl=None))
-    had = Campaign(shared, Path("helm"), Path("folder"))
+    had = Campaign(shared, Path("helm"), tmp_path)
     again = had.again(plans, had.go(plans, 1), 1)
     assert [verdict.seed for verdict in again] == ["9:1", "9:2"]
     assert all(verdict.reached for verdict in again)
