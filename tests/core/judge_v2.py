@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from together_operator.core.marker import owner_tag
-from together_operator.core.steps import Delete, Deploy, Route, Start, Stop, Undeploy, Update
+from together_operator.core.steps import Delete, Deploy, Route, Start, Stop, Undeploy, Update, Write
 from together_operator.resource.endpoint_status import Role
 from together_operator.resource.remote import Phase
 from together_operator.resource.spec import Api, DeletionPolicy, OnMissing, State
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .together_model import Machine
     from .work_model import Thought
     from .world import World
-
-Rearrangement = Update | Start | Stop | Delete | Undeploy | Route
 
 
 def deploys(judge: Judge, world: World, thought: Thought, step: Deploy) -> None:
@@ -51,7 +49,7 @@ def deploys(judge: Judge, world: World, thought: Thought, step: Deploy) -> None:
         raise Violation("Rule 7: a deployment is ordered again, and it may be there")
 
 
-def rearranges(judge: Judge, world: World, thought: Thought, step: Rearrangement) -> None:
+def rearranges(judge: Judge, world: World, thought: Thought, step: Write) -> None:
     """A PATCH or DELETE of something of API v2 leaves: I3, I8, G3, and suspend."""
     judge.remote_writes += 1
     body, together = thought.body, world.together

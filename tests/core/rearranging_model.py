@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from together_operator.core.learning import Outcome
-from together_operator.core.steps import Delete, Deploy, Route, Start, Stop, Undeploy, Update
+from together_operator.core.steps import Delete, Deploy, Route, Start, Stop, Undeploy, Update, Write
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import (
     Absent,
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from .work_model import Thought
     from .world import World
 
-Write = Update | Start | Stop | Delete | Deploy | Undeploy | Route
 _LOST = Unavailable(Reason.UNREACHABLE, "The answer was lost")
 
 
-def rearrange(world: World, thought: Thought, step: Write, label: str) -> Outcome:
+def rearrange(world: World, thought: Thought, step: Deploy | Write, label: str) -> Outcome:
     """Send a write to an endpoint, or to a deployment of one."""
     if isinstance(step, Deploy):
         return _deploy(world, thought, step, label)
@@ -57,7 +56,7 @@ def rearrange(world: World, thought: Thought, step: Write, label: str) -> Outcom
     return outcome
 
 
-def _there(world: World, step: Write, machine: Machine) -> bool:
+def _there(world: World, step: Deploy | Write, machine: Machine) -> bool:
     """Whether the key sees what the write is about."""
     together = world.together
     if not machine.alive or machine.project != together.projects[step.credential]:
@@ -68,7 +67,7 @@ def _there(world: World, step: Write, machine: Machine) -> bool:
     return unit is not None and unit.alive and unit.endpoint_id == machine.id
 
 
-def _refusal(world: World, step: Write, label: str) -> Refused | Unavailable | None:
+def _refusal(world: World, step: Deploy | Write, label: str) -> Refused | Unavailable | None:
     refusal = world.together.refusal(step.credential, None)
     if refusal is not None:
         return refusal
@@ -81,7 +80,9 @@ def _refusal(world: World, step: Write, label: str) -> Refused | Unavailable | N
     return None
 
 
-def _told(step: Write) -> tuple[str, Change | Order | tuple[Weight, ...] | None, str | None]:
+def _told(
+    step: Deploy | Write,
+) -> tuple[str, Change | Order | tuple[Weight, ...] | None, str | None]:
     """What a write says, so that it can be on its way."""
     match step:
         case Update(change=change):
@@ -94,7 +95,7 @@ def _told(step: Write) -> tuple[str, Change | Order | tuple[Weight, ...] | None,
             return type(step).__name__.lower(), None, None
 
 
-def _carry_out(world: World, step: Write, machine: Machine) -> Done | Refused:
+def _carry_out(world: World, step: Deploy | Write, machine: Machine) -> Done | Refused:
     """The effect, where the order of things allows it."""
     together, now = world.together, world.now
     match step:

@@ -411,5 +411,9 @@ MIXES: tuple[Mix, ...] = (
         "the Lease", "the Lease changes hands while the leader is stopped or at work",
         _of("SIGSTOP", "late effect", "kill", "slow"), 2, (LEASE, "delete"),
     ),
+    Mix(
+        "the Lease, changes", "the Lease changes hands while a person stops, starts and scales",
+        _of("SIGSTOP", "late effect", "kill"), 2, (LEASE, "stop", "start", "scale"), serving,
+    ),
 )  # fmt: skip
 """Every mix."""

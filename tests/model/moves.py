@@ -38,6 +38,8 @@ from together_operator.core.steps import (
     Undeploy,
     Update,
     Wait,
+    Write,
+    needs_lease,
 )
 from together_operator.resource.endpoint_status import Role
 
@@ -50,7 +52,7 @@ OTHER = "2x_gpu"
 COPY = "uid-2"
 """The uid of a restored copy."""
 
-_WRITES = (Update, Start, Stop, Delete, Undeploy, Route)
+_WRITES = get_args(Write)
 _ANY = tuple(kind for kind in get_args(Step) if kind is not Wait)
 _KUBE = (Record, Prepare, Finish, KeepKey)
 
@@ -421,7 +423,7 @@ def _step(world: World, move: Move, deposed: str, known: Thoughts | None) -> Non
             return
     else:
         process.mind(thought)
-    if process.name == deposed and isinstance(single(thought), _WRITES):
+    if process.name == deposed and needs_lease(thought.decision.step):
         # PATCH and DELETE need a Lease with time left (create-once rule 15).
         world.processes.remove(process)
         return

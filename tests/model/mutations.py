@@ -24,6 +24,7 @@ from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Deployment, Endpoint
 
 from .mixes import MIXES, TIMING
+from .moves import LEASE
 from .search import Result, search
 
 CORE = "together_operator.core"
@@ -211,6 +212,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         (Edit("copies:settle_copy", "if lives[1] or ", "if True or "),),
     ),
     Mutation(
+        "15", "a PATCH or DELETE does not ask for the Lease", "the Lease, changes",
+        (Edit("steps:needs_lease", "isinstance(single(step), Write)", "False"),),
+        events=(LEASE, "stop", "start"),
+    ),
+    Mutation(
         "16", "v1 creates stopped, unasked", "crashes",
         (Edit("creating:_send", "case.desired.started and not case.observed.deploys",
               "False"),),
@@ -290,13 +296,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         faults=frozenset(), events=("policy retain", "delete"),
     ),
 )  # fmt: skip
-"""Every mutation. Rule 5's connection and rule 15's Lease are the process's, not the decision's."""
+"""Every mutation. Rule 5's connection is the process's, not the decision's."""
 
 ELSEWHERE: tuple[tuple[str, str, str], ...] = (
     ("5", "a create shares a connection, is retried or redirected",
      "`tests/together/test_wire.py`; `make chaos-mutations`"),
-    ("15", "a PATCH or DELETE does not ask for the Lease",
-     "`tests/controller/test_mandate.py`, `tests/cluster/test_replicas.py`"),
 )  # fmt: skip
 """What of a rule only a process can show, and where it is shown."""
 
@@ -354,11 +358,11 @@ def mutated(mutation: Mutation) -> Iterator[None]:
 
 
 def _users(name: str, value: Any) -> list[Any]:
-    """Every module in which a function goes by its name."""
+    """Every module of the decision and its model in which a function goes by its name."""
     return [
         module
         for path, module in list(sys.modules.items())
-        if path.startswith((CORE, "tests.core"))
+        if path.startswith((CORE, "tests.core", "tests.model"))
         and getattr(module, "__dict__", {}).get(name) is value
     ]
 

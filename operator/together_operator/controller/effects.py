@@ -49,7 +49,7 @@ from together_operator.core.steps import (
     Undeploy,
     Update,
     Vet,
-    single,
+    needs_lease,
 )
 from together_operator.drivers.driver import Deployer, Driver
 from together_operator.resource import names
@@ -103,8 +103,7 @@ class Effects:
         Returns:
             False once it may again, but had to wait: then decide anew.
         """
-        changes = isinstance(single(step), Update | Start | Stop | Delete | Undeploy | Route)
-        if not changes or self.mandate.may_change():
+        if not needs_lease(step) or self.mandate.may_change():
             return True
         log.info("%s waits until the Lease is renewed", type(step).__name__)
         await self.mandate.renewed()

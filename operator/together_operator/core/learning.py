@@ -53,6 +53,7 @@ from together_operator.core.steps import (
     Undeploy,
     Update,
     Vet,
+    Write,
 )
 from together_operator.core.writes import (
     accepted,
@@ -325,7 +326,7 @@ def _pictured_with(memory: Memory, endpoint_id: str, outcome: Done, now: float) 
 def _written(
     memory: Memory,
     case: Case,
-    step: Update | Start | Stop | Delete | Undeploy | Route,
+    step: Write,
     outcome: Outcome,
     now: float,
 ) -> Memory:

@@ -306,6 +306,9 @@ Single = (
     | Dismiss
 )
 
+Write = Update | Start | Stop | Delete | Undeploy | Route
+"""What changes or removes something at Together; what is made there, its record protects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beside:
@@ -360,6 +363,15 @@ def single(step: Step) -> Single:
         step: The step.
     """
     return step.step if isinstance(step, Beside) else step
+
+
+def needs_lease(step: Step) -> bool:
+    """Whether a step may be taken only by the process that holds the Lease (create-once rule 15).
+
+    Args:
+        step: The step.
+    """
+    return isinstance(single(step), Write)
 
 
 def sooner(*steps: Step) -> Wait:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from together_operator.core.case import Case
 from together_operator.core.memory import Memory, Rejection, Sent
 from together_operator.core.mirror import merge
-from together_operator.core.steps import Delete, Route, Start, Step, Stop, Undeploy, Update
+from together_operator.core.steps import Delete, Route, Start, Step, Stop, Undeploy, Update, Write
 from together_operator.resource.endpoint_status import Applied, StatusAutoscaling
 from together_operator.resource.reasons import KEY_REFUSALS
 from together_operator.resource.remote import Absent, Refused, Unavailable
@@ -105,7 +105,7 @@ def subject_of(case: Case, step: Step) -> tuple[str, str]:
             return "", ""
 
 
-def acknowledged(memory: Memory, step: Update | Start | Stop | Delete | Undeploy | Route) -> Memory:
+def acknowledged(memory: Memory, step: Write) -> Memory:
     """Keep what Together acknowledged with a write."""
     match step:
         case Update(change=change):
