@@ -56,11 +56,9 @@ def delete(case: Case) -> Decision:
         )
     if _untouched(case):
         return _finish(case, policy)
-    blocked = _without_key(case, policy)
-    if blocked is not None:
-        return blocked
     return (
-        _other_key(case)
+        _without_key(case, policy)
+        or _other_key(case)
         or _settle(case)
         or _carry_out(case, policy)
         or _extras(case)
