@@ -251,6 +251,10 @@ class Proxy:
 
     async def _serve(self, door: Door, side: Side, request: web.BaseRequest) -> web.StreamResponse:
         watch = side is Side.KUBERNETES and request.query.get("watch") in ("true", "1")
+        try:
+            body = await request.read()
+        except ConnectionError:
+            return _cut(request)  # whoever sent it was killed before it had
         exchange = Exchange(
             door=door,
             side=side,
@@ -260,7 +264,7 @@ class Proxy:
             watch=watch,
             label=label(side, request.method, request.path, watch=watch, own=self._own),
             headers=CIMultiDict((k, v) for k, v in request.headers.items() if _passes(k)),
-            body=await request.read(),
+            body=body,
         )
         end = self._tracker.met(exchange.label)
         if end is Point.BEFORE:
