@@ -116,7 +116,8 @@ def _deletions(
             continue
         at, unit = request["at"], request["path"].rpartition("/")[2]
         when = f"{request['method']} at {at - run.began:.3f} s"
-        if unit in run.strangers:
+        kept = request["method"] == "PATCH" and unit in run.retained
+        if unit in run.strangers and not kept:
             verdict.lost.append(f"{unit}, somebody else's, was met by a {when}")
         if request["method"] == "PATCH" or (run.deleted is not None and at >= run.deleted):
             continue

@@ -92,12 +92,15 @@ def _judge_nevertheless(run: Run, verdict: Verdict) -> None:
 def _end(run: Run, verdict: Verdict) -> None:
     """The end of the resource, in peace; nothing may be left of it."""
     late = time.monotonic() + run.lateness
+    found = run.read()
+    if reason_of(found or {}) == "AdoptionRefused":
+        # What was not taken over is not the resource's to remove.
+        run.retained |= {home["id"] for home in run.books().homes}
     run.strangers |= run.retained
     run.together.keys(allow=run.keys)
-    found = run.read()
     if found is not None and "deletionTimestamp" not in found["metadata"]:
         run.delete()
-    if run.guests:
+    if run.guests and not run.retained:
         _see_off(run)
     run.until("the resource is gone", lambda: run.read() is None)
     # What may still come of what was sent is waited for: it must not, or it must be taken back.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.chaos.by_hand import make_endpoint
 from tests.chaos.deletions import DELETIONS, DeleteEmpty, DeleteNamespace, DeleteUnresolved
 from tests.chaos.goal import EXHAUSTED, SERVING, STOPPED, Goal
 from tests.chaos.moves import Move, MoveBack, MoveConfirmed
 from tests.chaos.scenario import V1, V2, Scenario, phase_of
 from tests.chaos.swaps import Swap, SwapBack, SwapFailed
-from tests.support.operator import HARDWARE, MODEL
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
@@ -170,21 +170,18 @@ class Adopt(Scenario):
     """An endpoint that a person made is taken over, for good or until its resource is deleted."""
 
     name = "adopt"
-    apis = V1
 
     def prepare(self, run: Run) -> None:
         """Have a person make one, and wait until it runs."""
-        bounds = {"min_replicas": 1, "max_replicas": 1}
-        body = {"model": MODEL, "hardware": HARDWARE, "autoscaling": bounds}
-        run.together.create({**body, "display_name": "By hand", "project": run.project})
+        run.retained = make_endpoint(run)
         run.until("it runs", lambda: run.live()[0]["state"] == "STARTED")
 
     def act(self, run: Run) -> None:
         """Take it over."""
-        endpoint = run.live()[0]["id"]
         policy = {} if run.chance.random() < 0.5 else {"deletionPolicy": "Delete"}
-        run.retained = set() if policy else {endpoint}
-        run.apply(adopt={"endpointID": endpoint}, **policy)
+        if policy:
+            run.retained = set()
+        run.apply(adopt={"endpointID": run.live()[0]["home"]}, **policy)
 
     def goals(self, run: Run) -> tuple[Goal, ...]:
         """It serves, and is the only one."""

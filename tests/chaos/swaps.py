@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from tests.chaos.by_hand import AS_V2
 from tests.chaos.goal import SERVING, Goal
 from tests.chaos.scenario import NEVER, V2, Scenario
 from tests.support.operator import HARDWARE
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 OTHER_HARDWARE: Final = "4x_nvidia_h100_80gb_sxm"
 """What a swap asks for; what it asked for before is `HARDWARE`."""
 
-_AS_V2: Final = {HARDWARE: "2xnvidia-h100-80gb", OTHER_HARDWARE: "4xnvidia-h100-80gb"}
+_AS_V2: Final = {**AS_V2, OTHER_HARDWARE: "4xnvidia-h100-80gb"}
 
 
 class Swap(Scenario):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.chaos.by_hand import make_deployment
 from tests.chaos.fault import Fault
 from tests.support.operator import HARDWARE
 from together_local.simulator.client import AdminError
@@ -104,7 +105,7 @@ class Guest(_OfV2):
 
 def _invite(run: Run) -> None:
     """Make a deployment in the endpoint, and another endpoint with one of its own."""
-    live, ledger = run.live(), run.ledger()
+    live = run.live()
     if not live or run.over:
         return
     home = live[0]["home"]
@@ -112,32 +113,18 @@ def _invite(run: Run) -> None:
     beside = run.together.create({"name": name, "project": run.project})["id"]
     run.strangers.add(beside)
     for endpoint in (beside, home):
-        body = {**_recipe(ledger, run.project), "endpointId": endpoint, "name": "by-hand"}
         # It is known for a stranger before it can be seen by anybody who counts.
-        made = run.together.create({**body, "project": run.project})
-        run.strangers.add(made["id"])
+        made = make_deployment(run, endpoint, "by-hand")
+        run.strangers.add(made)
         split = next(
             h["traffic_split"] for h in run.ledger()["v2_endpoints"] if h["id"] == endpoint
         )
         if endpoint == home:
-            run.guests[made["id"]] = (25.0, time.time())
-        shares = {**split, made["id"]: 25.0}
+            run.guests[made] = (25.0, time.time())
+        shares = {**split, made: 25.0}
         entries = [{"deploymentId": one, "weight": weight} for one, weight in shares.items()]
         run.together.force(endpoint, trafficSplit=entries)
-        run.note(f"{made['id']} in {endpoint} is somebody else's")
-
-
-def _recipe(ledger: dict[str, Any], project: str) -> dict[str, Any]:
-    """Model, config and bounds as in the first order of a deployment."""
-    (first, *_) = (
-        request["body"]
-        for request in ledger["requests"]
-        if request["method"] == "POST" and request["path"].endswith("/deployments")
-    )
-    return {**{name: first[name] for name in ("model", "config")}, "autoscaling": _RUNNING}
-
-
-_RUNNING: Final = {"minReplicas": 1, "maxReplicas": 1}
+        run.note(f"{made} in {endpoint} is somebody else's")
 
 
 def _soon_after(run: Run, act: Callable[[], None]) -> None:
