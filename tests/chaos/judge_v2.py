@@ -116,10 +116,11 @@ def _deletions(
             continue
         at, unit = request["at"], request["path"].rpartition("/")[2]
         when = f"{request['method']} at {at - run.began:.3f} s"
-        kept = request["method"] == "PATCH" and unit in run.retained
+        lives = run.deleted is None or at < run.deleted
+        kept = request["method"] == "PATCH" and unit in run.retained and lives
         if unit in run.strangers and not kept:
             verdict.lost.append(f"{unit}, somebody else's, was met by a {when}")
-        if request["method"] == "PATCH" or (run.deleted is not None and at >= run.deleted):
+        if request["method"] == "PATCH" or not lives:
             continue
         if at >= run.moving.called_off:
             continue

@@ -56,3 +56,7 @@ class MoveBack(Move):
         """Ask for v2, and change one's mind."""
         run.move()
         run.after(run.chance.uniform(0, 6), run.call_off)
+
+    def goals(self, run: Run) -> tuple[Goal, ...]:
+        """It serves in one of them."""
+        return (SERVING,)

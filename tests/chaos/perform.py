@@ -95,7 +95,7 @@ def _end(run: Run, verdict: Verdict) -> None:
     found = run.read()
     if reason_of(found or {}) == "AdoptionRefused":
         # What was not taken over is not the resource's to remove.
-        run.retained |= {home["id"] for home in run.books().homes}
+        run.retained = run.by_hand
     run.strangers |= run.retained
     run.together.keys(allow=run.keys)
     if found is not None and "deletionTimestamp" not in found["metadata"]:

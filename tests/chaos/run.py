@@ -57,6 +57,7 @@ class Run:
         gone: When it was first seen to be gone, in unix seconds.
         calm: Since when nothing has gone wrong any more, in monotonic seconds.
         retained: Endpoints that the resource is to leave behind.
+        by_hand: What a person has made for the resource to take over.
         strangers: Endpoints and deployments of the same project that are not the resource's.
         guests: Those of them that have traffic of the resource's endpoint, and how much.
         swaps: When two deployments of it may run, from and until, in unix seconds.
@@ -89,6 +90,7 @@ class Run:
         self.gone: float | None = None
         self.calm = time.monotonic()
         self.retained: set[str] = set()
+        self.by_hand: set[str] = set()
         self.strangers: set[str] = set()
         self.guests: dict[str, tuple[float, float]] = {}
         self.swaps: list[tuple[float, float]] = []

@@ -173,14 +173,13 @@ class Adopt(Scenario):
 
     def prepare(self, run: Run) -> None:
         """Have a person make one, and wait until it runs."""
-        run.retained = make_endpoint(run)
+        run.by_hand = make_endpoint(run)
         run.until("it runs", lambda: run.live()[0]["state"] == "STARTED")
 
     def act(self, run: Run) -> None:
         """Take it over."""
         policy = {} if run.chance.random() < 0.5 else {"deletionPolicy": "Delete"}
-        if policy:
-            run.retained = set()
+        run.retained = set() if policy else run.by_hand
         run.apply(adopt={"endpointID": run.live()[0]["home"]}, **policy)
 
     def goals(self, run: Run) -> tuple[Goal, ...]:

@@ -23,9 +23,10 @@ from together_operator.core.timing import Timing
 from together_operator.resource.reasons import Reason
 from together_operator.resource.remote import Deployment, Endpoint
 
-from .mixes import MIXES, TIMING
-from .moves import LEASE
+from .events import LEASE
+from .mixes import MIXES
 from .search import Result, search
+from .worlds import TIMING
 
 CORE = "together_operator.core"
 
